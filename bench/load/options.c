@@ -1,0 +1,147 @@
+/* The command line, checked. */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+
+struct plan plan;
+
+static const struct protocol *const protocols[] = {&amqp_protocol};
+
+static const char usage[] =
+    "load [options]: drives a message broker and prints one line of JSON\n"
+    "  --protocol amqp        --host 127.0.0.1  --port N  --user guest  --password guest  --vhost /\n"
+    "  --mode flow            publish and consume at once (default)\n"
+    "  --mode publish         publish only (with --confirms: until all are confirmed)\n"
+    "  --mode drain           consume only; checks that the sequence has no gap\n"
+    "  --mode idle --idle N   hold N connections until standard input ends\n"
+    "  --producers 1 --consumers 1 --size 100 (bytes)\n"
+    "  --count N              messages to publish (drain: to take; default all that are ready)\n"
+    "  --seconds S            publish for S seconds instead of --count\n"
+    "  --warm-up N            leave the first N messages out of the figures\n"
+    "  --window 2000          messages under way at most\n"
+    "  --rate R               R messages a second on a fixed schedule; latency counts from the scheduled time\n"
+    "  --confirms --acks      publisher confirms; manual acknowledgements\n"
+    "  --prefetch 500 --ack-every 50\n"
+    "  --durable              durable queues, persistent messages\n"
+    "  --topic                topic exchange, a queue a consumer: every consumer gets a copy\n"
+    "  --keys K               topic exchange, K queues with a key each; producers rotate over the keys\n"
+    "  --queue NAME --keep --first-sequence N\n"
+    "  --abrupt               drop the sockets at the end instead of closing and cleaning up\n"
+    "  --burst 32768          bytes published between two looks at the sockets\n"
+    "  --heartbeat 0 --stall 10 (seconds)\n"
+    "  --broker-pids P[,P]    measure the CPU time of these processes and their descendants\n";
+
+enum option_id {
+  PROTOCOL = 1, HOST, PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
+  CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS, HELP
+};
+
+static const struct option options[] = {
+    {"protocol", 1, 0, PROTOCOL}, {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
+    {"vhost", 1, 0, VHOST}, {"mode", 1, 0, MODE}, {"idle", 1, 0, IDLE}, {"producers", 1, 0, PRODUCERS}, {"consumers", 1, 0, CONSUMERS},
+    {"size", 1, 0, SIZE}, {"count", 1, 0, COUNT}, {"seconds", 1, 0, SECONDS}, {"warm-up", 1, 0, WARM_UP}, {"window", 1, 0, WINDOW},
+    {"rate", 1, 0, RATE}, {"confirms", 0, 0, CONFIRMS}, {"acks", 0, 0, ACKS}, {"prefetch", 1, 0, PREFETCH}, {"ack-every", 1, 0, ACK_EVERY},
+    {"durable", 0, 0, DURABLE}, {"topic", 0, 0, TOPIC}, {"keys", 1, 0, KEYS}, {"queue", 1, 0, QUEUE}, {"keep", 0, 0, KEEP}, {"abrupt", 0, 0, ABRUPT},
+    {"first-sequence", 1, 0, FIRST_SEQUENCE}, {"burst", 1, 0, BURST}, {"heartbeat", 1, 0, HEARTBEAT}, {"stall", 1, 0, STALL},
+    {"broker-pids", 1, 0, BROKER_PIDS}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
+
+static uint64_t whole_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum) {
+  char *end;
+  uint64_t value = strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != 0 || value < minimum || value > maximum)
+    fail("--%s %s: a whole number from %lu to %lu is wanted", name, text, minimum, maximum);
+  return value;
+}
+
+static double number(const char *name, const char *text) {
+  char *end;
+  double value = strtod(text, &end);
+  if (end == text || *end != 0 || value < 0) fail("--%s %s: a number is wanted", name, text);
+  return value;
+}
+
+static const struct protocol *protocol_named(const char *name) {
+  for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+    if (strcmp(protocols[i]->name, name) == 0) return protocols[i];
+  fail("--protocol %s: not known", name);
+}
+
+static enum mode mode_named(const char *name) {
+  static const char *const names[] = {"flow", "publish", "drain", "idle"};
+  for (int mode = 0; mode < 4; mode++)
+    if (strcmp(names[mode], name) == 0) return (enum mode)mode;
+  fail("--mode %s: flow, publish, drain or idle is wanted", name);
+}
+
+static void take_text_or_flag(enum option_id id, const char *text) {
+  switch (id) {
+    case PROTOCOL: plan.protocol = protocol_named(text); break;
+    case HOST: plan.host = text; break;
+    case USER: plan.user = text; break;
+    case PASSWORD: plan.password = text; break;
+    case VHOST: plan.virtual_host = text; break;
+    case MODE: plan.mode = mode_named(text); break;
+    case QUEUE: plan.queue = text; break;
+    case BROKER_PIDS: plan.broker_pids = text; break;
+    case CONFIRMS: plan.confirms = true; break;
+    case ACKS: plan.acks = true; break;
+    case DURABLE: plan.durable = true; break;
+    case TOPIC: plan.topic = true; break;
+    case KEEP: plan.keep = true; break;
+    case ABRUPT: plan.abrupt = true; break;
+    default: fputs(usage, stderr); exit(id == HELP ? 0 : 2);
+  }
+}
+
+static void take(enum option_id id, const char *name, const char *text) {
+  switch (id) {
+    case PORT: plan.port = (uint16_t)whole_number(name, text, 1, 65535); break;
+    case IDLE: plan.idle = (uint32_t)whole_number(name, text, 1, 1000000); break;
+    case PRODUCERS: plan.producers = (uint32_t)whole_number(name, text, 1, 65535); break;
+    case CONSUMERS: plan.consumers = (uint32_t)whole_number(name, text, 1, 65535); break;
+    case SIZE: plan.size = (uint32_t)whole_number(name, text, STAMP_BYTES, 64u << 20); break;
+    case COUNT: plan.count = whole_number(name, text, 1, 1ull << 40); break;
+    case SECONDS: plan.seconds = number(name, text); break;
+    case WARM_UP: plan.warm_up = whole_number(name, text, 0, 1ull << 40); break;
+    case WINDOW: plan.window = (uint32_t)whole_number(name, text, 1, 1u << 24); break;
+    case RATE: plan.rate = number(name, text); break;
+    case PREFETCH: plan.prefetch = (uint32_t)whole_number(name, text, 1, 65535); break;
+    case ACK_EVERY: plan.ack_every = (uint32_t)whole_number(name, text, 1, 65535); break;
+    case KEYS: plan.keys = (uint32_t)whole_number(name, text, 1, 999999); break;
+    case FIRST_SEQUENCE: plan.first_sequence = whole_number(name, text, 0, 1ull << 40); break;
+    case BURST: plan.burst_bytes = (uint32_t)whole_number(name, text, 1, 1u << 26); break;
+    case HEARTBEAT: plan.heartbeat = (uint32_t)whole_number(name, text, 0, 65535); break;
+    case STALL: plan.stall_seconds = number(name, text); break;
+    default: take_text_or_flag(id, text);
+  }
+}
+
+static void check(void) {
+  if (plan.keys > 1) plan.topic = true;
+  if (plan.port == 0) plan.port = plan.protocol->port;
+  if (plan.mode == MODE_PUBLISH_ONLY) plan.consumers = 0;
+  if (plan.mode == MODE_PUBLISH_ONLY && plan.topic && plan.keys == 1) fail("--mode publish fills one queue or --keys queues");
+  if (plan.mode == MODE_IDLE && plan.idle == 0) fail("--mode idle needs --idle N");
+  if ((plan.mode == MODE_FLOW || plan.mode == MODE_PUBLISH_ONLY) && (plan.count == 0) == (plan.seconds == 0))
+    fail("either --count or --seconds is wanted");
+  if (plan.first_sequence % plan.keys != 0) fail("--first-sequence must be a multiple of --keys");
+  if (plan.ack_every > plan.prefetch) fail("--ack-every cannot be above --prefetch");
+  if (strlen(plan.queue) > 100) fail("--queue: at most 100 bytes");
+}
+
+void plan_from_arguments(int count, char **arguments) {
+  static char default_queue[32];
+  snprintf(default_queue, sizeof default_queue, "load.%d", getpid());
+  plan = (struct plan){.protocol = &amqp_protocol, .host = "127.0.0.1", .user = "guest", .password = "guest", .virtual_host = "/",
+                       .queue = default_queue, .producers = 1, .consumers = 1, .keys = 1, .size = 100, .window = 2000,
+                       .prefetch = 500, .ack_every = 50, .burst_bytes = 32768, .stall_seconds = 10};
+  int id, index = 0;
+  while ((id = getopt_long(count, arguments, "", options, &index)) != -1) take((enum option_id)id, options[index].name, optarg);
+  if (optind < count) fail("%s: not an option", arguments[optind]);
+  check();
+}

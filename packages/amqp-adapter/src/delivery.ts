@@ -1,0 +1,177 @@
+import type { Message, Outbox } from "@jackalope/core/adapter";
+import { frameEndByte, frameHeaderBytes, frameOverheadBytes, frameTypes } from "./codec.ts";
+import { encodeAddress } from "./mapping.ts";
+import { basicDeliver } from "./methods/basic.ts";
+
+/**
+ * Deliveries are three frames whose bytes are mostly known before: the consumer's template, the route's address, and
+ * the native properties and body as the publisher sent them.
+ *
+ *     |1|ch|size| 60 60 |consumer tag|  delivery tag, redelivered  |exchange, key|CE|   method
+ *     |2|ch|size| 60 0 |body size|  flags, properties  |CE|                             header
+ *     |3|ch|size| body |CE| …                                                           body
+ */
+
+/** Delivery tag and redelivered bit. */
+const tagBytes = 9;
+/** Class, weight and body size before the flags of a content header. */
+const headerPrefixBytes = 12;
+/** Below this a loop over the bytes is quicker than a call into the copy routine. */
+const shortCopyBytes = 32;
+const uint32Range = 0x1_0000_0000;
+
+/** The beginning of every basic.deliver to one consumer: frame header with the size left open, ids, consumer tag. */
+export function deliveryTemplate(channelNumber: number, consumerTag: string): Buffer {
+  const tag = Buffer.from(consumerTag);
+  const template = Buffer.alloc(12 + tag.length);
+  template[0] = frameTypes.method;
+  template.writeUInt16BE(channelNumber, 1);
+  template.writeUInt16BE(basicDeliver.classId, 7);
+  template.writeUInt16BE(basicDeliver.methodId, 9);
+  template[11] = tag.length;
+  template.set(tag, 12);
+  return template;
+}
+
+/** The message's exchange and routing key as they stand on the wire, made once a route. */
+export function addressOf(message: Message): Uint8Array {
+  const route = message.route;
+  return (route.wire ??= encodeAddress(route.exchange, route.routingKey));
+}
+
+/** Copies a range; short ones byte by byte. Returns the end in `target`. */
+function copyBytes(source: Uint8Array, start: number, end: number, target: Buffer, at: number): number {
+  const length = end - start;
+  if (length > shortCopyBytes) {
+    target.set(source.subarray(start, end), at);
+    return at + length;
+  }
+  let to = at;
+  for (let from = start; from < end; from++) target[to++] = source[from] as number;
+  return to;
+}
+
+/** Writes type, channel and payload size; returns where the payload begins. */
+function writeFrameHeader(target: Buffer, at: number, type: number, channelNumber: number, size: number): number {
+  target[at] = type;
+  target[at + 1] = channelNumber >>> 8;
+  target[at + 2] = channelNumber;
+  target[at + 3] = size >>> 24;
+  target[at + 4] = size >>> 16;
+  target[at + 5] = size >>> 8;
+  target[at + 6] = size;
+  return at + frameHeaderBytes;
+}
+
+/** Writes the content header up to the flags; returns where they begin. */
+function writeHeaderPrefix(target: Buffer, at: number, channelNumber: number, size: number, bodyBytes: number): number {
+  const start = writeFrameHeader(target, at, frameTypes.header, channelNumber, size);
+  target[start] = 0;
+  target[start + 1] = 60;
+  target[start + 2] = 0;
+  target[start + 3] = 0;
+  target[start + 4] = 0;
+  target[start + 5] = 0;
+  target[start + 6] = 0;
+  target[start + 7] = 0;
+  target[start + 8] = bodyBytes >>> 24;
+  target[start + 9] = bodyBytes >>> 16;
+  target[start + 10] = bodyBytes >>> 8;
+  target[start + 11] = bodyBytes;
+  return start + headerPrefixBytes;
+}
+
+/**
+ * Writes a delivery whose properties are the bytes `native[nativeStart, nativeEnd)`.
+ *
+ * @param payloadBytesMax largest payload of one frame: what was negotiated less the overhead
+ */
+export function writeDelivery(
+  outbox: Outbox,
+  channelNumber: number,
+  template: Uint8Array,
+  message: Message,
+  native: Uint8Array,
+  nativeStart: number,
+  nativeEnd: number,
+  deliveryTag: number,
+  redelivered: boolean,
+  payloadBytesMax: number,
+): void {
+  const address = addressOf(message);
+  const nativeBytes = nativeEnd - nativeStart;
+  const bodyStart = message.bodyStart;
+  const bodyEnd = message.bodyEnd;
+  const bodyBytes = bodyEnd - bodyStart;
+  const inOneFrame = bodyBytes <= payloadBytesMax;
+  outbox.reserve(
+    template.length +
+      tagBytes +
+      address.length +
+      headerPrefixBytes +
+      nativeBytes +
+      frameHeaderBytes +
+      2 +
+      (inOneFrame ? bodyBytes + frameOverheadBytes : 0),
+  );
+  const target = outbox.buffer;
+  const start = outbox.position;
+  let at = copyBytes(template, 0, template.length, target, start);
+  const high = deliveryTag < uint32Range ? 0 : Math.floor(deliveryTag / uint32Range);
+  target[at] = high >>> 24;
+  target[at + 1] = high >>> 16;
+  target[at + 2] = high >>> 8;
+  target[at + 3] = high;
+  // Bitwise operators take a number modulo 2^32, which is what is wanted here.
+  target[at + 4] = deliveryTag >>> 24;
+  target[at + 5] = deliveryTag >>> 16;
+  target[at + 6] = deliveryTag >>> 8;
+  target[at + 7] = deliveryTag;
+  target[at + 8] = redelivered ? 1 : 0;
+  at = copyBytes(address, 0, address.length, target, at + tagBytes);
+  const methodBytes = at - start - frameHeaderBytes;
+  target[start + 5] = methodBytes >>> 8;
+  target[start + 6] = methodBytes;
+  target[at] = frameEndByte;
+  at = writeHeaderPrefix(target, at + 1, channelNumber, headerPrefixBytes + nativeBytes, bodyBytes);
+  at = copyBytes(native, nativeStart, nativeEnd, target, at);
+  target[at++] = frameEndByte;
+  if (inOneFrame && bodyBytes > 0) {
+    at = writeFrameHeader(target, at, frameTypes.body, channelNumber, bodyBytes);
+    at = copyBytes(message.bytes, bodyStart, bodyEnd, target, at);
+    target[at++] = frameEndByte;
+  }
+  outbox.position = at;
+  if (!inOneFrame) writeBodyFrames(outbox, channelNumber, message, payloadBytesMax);
+}
+
+/** Content header and body behind a method that was just written: basic.return and basic.get-ok. */
+export function writeContent(
+  outbox: Outbox,
+  channelNumber: number,
+  native: Uint8Array,
+  message: Message,
+  payloadBytesMax: number,
+): void {
+  outbox.reserve(headerPrefixBytes + native.length + frameOverheadBytes);
+  const target = outbox.buffer;
+  const size = headerPrefixBytes + native.length;
+  let at = writeHeaderPrefix(target, outbox.position, channelNumber, size, message.bodyBytes);
+  at = copyBytes(native, 0, native.length, target, at);
+  target[at] = frameEndByte;
+  outbox.position = at + 1;
+  writeBodyFrames(outbox, channelNumber, message, payloadBytesMax);
+}
+
+function writeBodyFrames(outbox: Outbox, channelNumber: number, message: Message, payloadBytesMax: number): void {
+  const bodyEnd = message.bodyEnd;
+  for (let from = message.bodyStart; from < bodyEnd; from += payloadBytesMax) {
+    const to = Math.min(from + payloadBytesMax, bodyEnd);
+    outbox.reserve(to - from + frameOverheadBytes);
+    const target = outbox.buffer;
+    let at = writeFrameHeader(target, outbox.position, frameTypes.body, channelNumber, to - from);
+    at = copyBytes(message.bytes, from, to, target, at);
+    target[at] = frameEndByte;
+    outbox.position = at + 1;
+  }
+}

@@ -1,0 +1,31 @@
+/** The kit for protocol authors: everything an adapter needs of the core. */
+export { Broker } from "./broker.ts";
+export { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
+export { Channel, type GotMessage } from "./channel/channel.ts";
+export type { ChannelSink } from "./channel/channel-sink.ts";
+export { type ConsumeSpec, Consumer } from "./channel/consumer.ts";
+export { PublishResult } from "./channel/publish-result.ts";
+export type { Clock, Timer } from "./clock.ts";
+export { BrokerError, type BrokerErrorCode } from "./errors.ts";
+export type { BindingSpec } from "./exchange/binding.ts";
+export type { ExchangeSpec } from "./exchange/exchange.ts";
+export {
+  emptyFieldTable,
+  type FieldTable,
+  type FieldValue,
+  findField,
+  integerOf,
+  stringField,
+  withField,
+} from "./field-value.ts";
+export type { Limits } from "./limits.ts";
+export { type LogFields, type Logger, silentLogger } from "./logger.ts";
+export { Message } from "./message.ts";
+export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
+export { Outbox, type OutboxTarget } from "./outbox.ts";
+export type { Properties } from "./properties.ts";
+export type { Queue, QueueSpec } from "./queue/queue.ts";
+export { Route } from "./route.ts";
+export { Turn, type TurnTask } from "./turn.ts";
+export type { User } from "./auth/user.ts";
+export type { VirtualHost } from "./virtual-host.ts";

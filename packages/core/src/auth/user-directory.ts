@@ -1,0 +1,146 @@
+import { type DefinitionKey, definitionKey, definitionValue } from "../definitions.ts";
+import { BrokerError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Lsn } from "../storage-engine.ts";
+import type { Store } from "../store.ts";
+import { hashPassword, verifyPassword } from "./password-hash.ts";
+import { type PermissionPatterns, type TopicPermissionPatterns, User } from "./user.ts";
+
+interface UserRecord {
+  readonly passwordHash: string;
+  readonly hashingAlgorithm: "rabbit_password_hashing_sha256";
+  readonly tags: readonly string[];
+}
+
+/** True for the addresses of this machine, IPv4, IPv6 and IPv4 inside IPv6. */
+export function isLoopback(remoteAddress: string): boolean {
+  const address = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice("::ffff:".length) : remoteAddress;
+  return address === "::1" || address.startsWith("127.");
+}
+
+/** Who may connect, and what each may do. Kept by the storage engine; every change resolves when it is durable. */
+export class UserDirectory {
+  readonly #users = new Map<string, User>();
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #loopbackUsers: ReadonlySet<string>;
+  /** Called after every change, so that remembered permissions are looked at again. */
+  readonly #changed: () => void;
+
+  constructor(store: Store, logger: Logger, loopbackUsers: readonly string[], changed: () => void) {
+    this.#store = store;
+    this.#logger = logger;
+    this.#loopbackUsers = new Set(loopbackUsers);
+    this.#changed = changed;
+  }
+
+  get all(): Iterable<User> {
+    return this.#users.values();
+  }
+
+  get count(): number {
+    return this.#users.size;
+  }
+
+  find(name: string): User | undefined {
+    return this.#users.get(name);
+  }
+
+  /** Adds a user or changes its password and tags. */
+  async put(name: string, password: string, tags: readonly string[]): Promise<User> {
+    return this.putHashed(name, hashPassword(password), tags);
+  }
+
+  /** As `put`, with a hash from an export of definitions. */
+  async putHashed(name: string, passwordHash: string, tags: readonly string[]): Promise<User> {
+    const user = this.#users.get(name) ?? new User(name, passwordHash, tags);
+    user.passwordHash = passwordHash;
+    user.tags = tags;
+    this.#users.set(name, user);
+    const record: UserRecord = { passwordHash, hashingAlgorithm: "rabbit_password_hashing_sha256", tags };
+    await this.#written(this.#store.put(definitionKey("user", name), definitionValue(record)));
+    return user;
+  }
+
+  /** Removes a user and its permissions. An unknown one is fine. */
+  async delete(name: string): Promise<void> {
+    const user = this.#users.get(name);
+    if (user === undefined) return;
+    this.#users.delete(name);
+    const lsn = this.#store.atomic(() => {
+      this.#store.put(definitionKey("user", name), null);
+      for (const virtualHost of user.virtualHosts) {
+        this.#store.put(definitionKey("permission", virtualHost, name), null);
+        for (const exchange of user.topicPermissions(virtualHost).keys()) {
+          this.#store.put(definitionKey("topic-permission", virtualHost, name, exchange), null);
+        }
+      }
+    });
+    user.passwordHash = "";
+    await this.#written(lsn);
+  }
+
+  /** Grants or (null) withdraws access to a virtual host. */
+  async setPermissions(name: string, virtualHost: string, patterns: PermissionPatterns | null): Promise<void> {
+    const user = this.#require(name);
+    user.setPermissions(virtualHost, patterns);
+    const key = definitionKey("permission", virtualHost, name);
+    await this.#written(this.#store.put(key, patterns === null ? null : definitionValue(patterns)));
+  }
+
+  /** Sets or (null) clears the topic permission for one exchange. */
+  async setTopicPermissions(
+    name: string,
+    virtualHost: string,
+    exchange: string,
+    patterns: TopicPermissionPatterns | null,
+  ): Promise<void> {
+    const user = this.#require(name);
+    user.setTopicPermissions(virtualHost, exchange, patterns);
+    const key = definitionKey("topic-permission", virtualHost, name, exchange);
+    await this.#written(this.#store.put(key, patterns === null ? null : definitionValue(patterns)));
+  }
+
+  /** The user behind name and password, or null. The log says why, the client only hears that it was refused. */
+  authenticate(name: string, password: string, remoteAddress: string): User | null {
+    const user = this.#users.get(name);
+    const fields = { user: name, peer: remoteAddress };
+    if (user === undefined || !verifyPassword(password, user.passwordHash)) {
+      this.#logger.warn(fields, user === undefined ? "login refused: no such user" : "login refused: wrong password");
+      return null;
+    }
+    if (this.#loopbackUsers.has(name) && !isLoopback(remoteAddress)) {
+      this.#logger.warn(fields, `login refused: user '${name}' can only connect via localhost`);
+      return null;
+    }
+    return user;
+  }
+
+  /** Takes over one stored definition; false where it is not about users. Users come before their permissions. */
+  restore(key: DefinitionKey, value: Uint8Array): boolean {
+    const [kind, first = "", second = "", third = ""] = key;
+    const record = (): unknown => JSON.parse(Buffer.from(value).toString());
+    if (kind === "user") {
+      const { passwordHash, tags } = record() as UserRecord;
+      this.#users.set(first, new User(first, passwordHash, tags));
+    } else if (kind === "permission") {
+      this.#users.get(second)?.setPermissions(first, record() as PermissionPatterns);
+    } else if (kind === "topic-permission") {
+      this.#users.get(second)?.setTopicPermissions(first, third, record() as TopicPermissionPatterns);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  #require(name: string): User {
+    const user = this.#users.get(name);
+    if (user === undefined) throw new BrokerError("not-found", `no user '${name}'`);
+    return user;
+  }
+
+  #written(lsn: Lsn): Promise<void> {
+    this.#changed();
+    return this.#store.whenDurable(lsn);
+  }
+}

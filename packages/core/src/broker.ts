@@ -1,0 +1,194 @@
+import { Alarms } from "./alarms.ts";
+import type { User } from "./auth/user.ts";
+import { UserDirectory } from "./auth/user-directory.ts";
+import { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
+import type { Clock } from "./clock.ts";
+import { definitionKey, definitionValue } from "./definitions.ts";
+import { BrokerError } from "./errors.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { type Logger, silentLogger } from "./logger.ts";
+import { Recovery } from "./recovery.ts";
+import type { StorageEngine } from "./storage-engine.ts";
+import { Store } from "./store.ts";
+import { SystemClock } from "./system-clock.ts";
+import { Totals } from "./totals.ts";
+import { Turn } from "./turn.ts";
+import { type BrokerParts, VirtualHost } from "./virtual-host.ts";
+
+/** The user that a new, empty broker gets, with every permission on the virtual host `/`. */
+export interface DefaultUser {
+  readonly name: string;
+  readonly password: string;
+  readonly tags: readonly string[];
+}
+
+export interface BrokerOptions {
+  readonly storage: StorageEngine;
+  readonly clock?: Clock;
+  readonly turn?: Turn;
+  readonly logger?: Logger;
+  readonly limits?: Partial<Limits>;
+  /** Default: guest, guest, administrator. */
+  readonly defaultUser?: DefaultUser;
+  /** Users that may only come from this machine. Default: guest. */
+  readonly loopbackUsers?: readonly string[];
+}
+
+const guest: DefaultUser = { name: "guest", password: "guest", tags: ["administrator"] };
+const defaultVirtualHost = "/";
+
+/** The broker without a wire: virtual hosts, users, connections, and the store behind them. */
+export class Broker implements BrokerParts {
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly users: UserDirectory;
+  readonly alarms: Alarms = new Alarms();
+  readonly totals: Totals = new Totals();
+  readonly #virtualHosts = new Map<string, VirtualHost>();
+  readonly #connections = new Set<ClientConnection>();
+  #lastQueueId = 0;
+
+  /** Opens the broker on a storage engine: recovers what it remembers, or makes `/` and the default user. */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(options);
+    await broker.#recover(options.defaultUser ?? guest);
+    return broker;
+  }
+
+  private constructor(options: BrokerOptions) {
+    this.clock = options.clock ?? new SystemClock();
+    this.turn = options.turn ?? new Turn();
+    this.limits = { ...defaultLimits, ...options.limits };
+    this.logger = options.logger ?? silentLogger;
+    this.store = new Store(options.storage, this.limits, this.clock, this.turn, this.alarms, this.logger);
+    this.users = new UserDirectory(this.store, this.logger, options.loopbackUsers ?? [guest.name], () => {
+      // Routes remember the permission to publish along them.
+      for (const host of this.#virtualHosts.values()) host.topologyVersion++;
+    });
+  }
+
+  get storage(): StorageEngine {
+    return this.store.engine;
+  }
+
+  get virtualHosts(): ReadonlyMap<string, VirtualHost> {
+    return this.#virtualHosts;
+  }
+
+  get connections(): ReadonlySet<ClientConnection> {
+    return this.#connections;
+  }
+
+  /** True where the medium cannot keep up: adapters stop reading from connections that publish. */
+  get publishersHeld(): boolean {
+    return this.store.publishersHeld;
+  }
+
+  /** Calls `run` once when publishers may go on. Returns the cancellation. */
+  whenPublishersFree(run: () => void): () => void {
+    return this.store.whenPublishersFree(run);
+  }
+
+  nextQueueId(): number {
+    return ++this.#lastQueueId;
+  }
+
+  /** Makes a virtual host with the predeclared exchanges; an existing one is fine. Resolves when durable. */
+  async createVirtualHost(name: string): Promise<VirtualHost> {
+    const existing = this.#virtualHosts.get(name);
+    if (existing !== undefined) return existing;
+    const host = this.#addVirtualHost(name);
+    await this.store.whenDurable(this.store.put(definitionKey("vhost", name), definitionValue({})));
+    return host;
+  }
+
+  /** Removes a virtual host with everything in it; its connections are closed. */
+  async deleteVirtualHost(name: string): Promise<void> {
+    const host = this.#virtualHosts.get(name);
+    if (host === undefined) return;
+    this.#virtualHosts.delete(name);
+    for (const connection of [...this.#connections]) {
+      if (connection.virtualHost === host) connection.options.onClose(`vhost '${name}' is deleted`);
+    }
+    const lsn = this.store.atomic(() => {
+      for (const queue of [...host.queues.values()]) host.topology.removeQueue(queue);
+      for (const exchange of [...host.exchanges.values()]) host.topology.removeExchange(exchange);
+      this.store.put(definitionKey("vhost", name), null);
+    });
+    for (const user of this.users.all) await this.users.setPermissions(user.name, name, null);
+    await this.store.whenDurable(lsn);
+  }
+
+  /** The user, or null where the login is refused; the log says why. `remoteAddress` as the socket tells it. */
+  authenticate(name: string, password: string, remoteAddress: string): Promise<User | null> {
+    return Promise.resolve(this.users.authenticate(name, password, remoteAddress));
+  }
+
+  /** Lets an authenticated client onto a virtual host. Throws not-allowed in RabbitMQ's words. */
+  openConnection(options: ConnectionOptions): ClientConnection {
+    const { virtualHost, user } = options;
+    const host = this.#virtualHosts.get(virtualHost);
+    if (host === undefined) throw new BrokerError("not-allowed", `vhost ${virtualHost} not found`);
+    if (!user.mayAccess(virtualHost)) {
+      throw new BrokerError("not-allowed", `access to vhost '${virtualHost}' refused for user '${user.name}'`);
+    }
+    const maximum = this.limits.connectionsMax;
+    if (this.#connections.size >= maximum) {
+      throw new BrokerError("not-allowed", `connection refused: node connection limit (${maximum}) is reached`);
+    }
+    const connection = new ClientConnection(this, host, options);
+    this.#connections.add(connection);
+    this.totals.connectionsOpened++;
+    return connection;
+  }
+
+  /** Connections report their end. */
+  connectionClosed(connection: ClientConnection): void {
+    if (this.#connections.delete(connection)) this.totals.connectionsClosed++;
+  }
+
+  /** Closes every connection, commits what is buffered and closes the storage engine. Adapters close before. */
+  async close(): Promise<void> {
+    for (const connection of [...this.#connections]) {
+      connection.options.onClose("shutdown");
+      connection.close();
+    }
+    this.turn.end();
+    await this.store.engine.close();
+    this.clock.close();
+  }
+
+  #addVirtualHost(name: string): VirtualHost {
+    const host = new VirtualHost(name, this);
+    this.#virtualHosts.set(name, host);
+    return host;
+  }
+
+  async #recover(defaultUser: DefaultUser): Promise<void> {
+    const startedAtMs = this.clock.nowMs();
+    const recovery = new Recovery({
+      users: this.users,
+      addVirtualHost: (name) => this.#addVirtualHost(name),
+      virtualHost: (name) => this.#virtualHosts.get(name),
+      queueIdSeen: (id) => {
+        this.#lastQueueId = Math.max(this.#lastQueueId, id);
+      },
+    });
+    await this.store.engine.recover(this.store, recovery);
+    recovery.build();
+    recovery.begin();
+    for (const orphan of recovery.orphans) this.store.settle(orphan.queueId, orphan.lsn);
+    if (this.#virtualHosts.size === 0) await this.#makeDefaults(defaultUser);
+    const fields = { engine: this.store.engine.name, messages: recovery.messageCount };
+    this.logger.info({ ...fields, tookMs: this.clock.nowMs() - startedAtMs }, "store opened");
+  }
+
+  async #makeDefaults(user: DefaultUser): Promise<void> {
+    await this.createVirtualHost(defaultVirtualHost);
+    await this.users.put(user.name, user.password, user.tags);
+    await this.users.setPermissions(user.name, defaultVirtualHost, { configure: ".*", write: ".*", read: ".*" });
+  }
+}

@@ -1,0 +1,386 @@
+import type { ClientConnection } from "../client-connection.ts";
+import { BrokerError } from "../errors.ts";
+import type { Message } from "../message.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { QueueEntry } from "../queue/queue-entry.ts";
+import type { Route } from "../route.ts";
+import type { Lsn } from "../storage-engine.ts";
+import type { DurabilityWaiter } from "../store.ts";
+import type { TurnTask } from "../turn.ts";
+import type { VirtualHost } from "../virtual-host.ts";
+import type { ChannelSink } from "./channel-sink.ts";
+import { Confirms } from "./confirms.ts";
+import type { ConsumeSpec, Consumer } from "./consumer.ts";
+import { Consumers } from "./consumers.ts";
+import { Ledger } from "./ledger.ts";
+import { PublishResult } from "./publish-result.ts";
+import { type RejectKind, Transaction } from "./transaction.ts";
+
+/** What basic.get brings. */
+export interface GotMessage {
+  readonly queue: Queue;
+  readonly message: Message;
+  readonly deliveryTag: number;
+  readonly redelivered: boolean;
+  readonly deliveryCount: number;
+  /** Ready messages left behind it. */
+  readonly readyCount: number;
+}
+
+/**
+ * One conversation of one client: publishes with their confirms, consumers with their credit, deliveries with their
+ * acknowledgements. An AMQP channel, a STOMP connection and an MQTT session are one each.
+ */
+export class Channel implements DurabilityWaiter, TurnTask {
+  readonly connection: ClientConnection;
+  readonly sink: ChannelSink;
+  readonly #host: VirtualHost;
+  readonly #ledger = new Ledger();
+  readonly #consumers: Consumers;
+  #confirms: Confirms | null = null;
+  #confirmsAsked = false;
+  #transaction: Transaction | null = null;
+  #paused = false;
+  #closed = false;
+
+  constructor(connection: ClientConnection, sink: ChannelSink) {
+    this.connection = connection;
+    this.sink = sink;
+    this.#host = connection.virtualHost;
+    this.#consumers = new Consumers(this, this.#host.store.limits);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** True where one more delivery may wait for its acknowledgement. */
+  get acceptsUnacked(): boolean {
+    return !this.#paused && this.#ledger.count < this.#consumers.unackedMax;
+  }
+
+  get unackedCount(): number {
+    return this.#ledger.count;
+  }
+
+  get consumerCount(): number {
+    return this.#consumers.count;
+  }
+
+  /** Publishes that wait for their confirm. */
+  get unconfirmedCount(): number {
+    return this.#confirms?.pending ?? 0;
+  }
+
+  get confirming(): boolean {
+    return this.#confirms !== null;
+  }
+
+  get transactional(): boolean {
+    return this.#transaction !== null;
+  }
+
+  /** The address at which this channel takes direct replies, null before `consumeDirectReply`. */
+  get replyAddress(): string | null {
+    return this.#consumers.replyAddress;
+  }
+
+  // Publishing
+
+  /**
+   * Where a publish to this exchange with this key goes. Throws not-found or access-refused. Adapters keep the Route
+   * and ask again only when `stillValid` says so.
+   */
+  route(exchange: string, routingKey: string): Route {
+    return this.connection.publishing.route(exchange, routingKey);
+  }
+
+  /** False after a change of topology or permissions. */
+  stillValid(route: Route): boolean {
+    return route.version === this.#host.topologyVersion;
+  }
+
+  /**
+   * Publishes one message; the bytes may still be the socket's. `extraRoutes` are the sender's further keys on the same
+   * exchange (CC, BCC); a queue reached twice gets one copy. In a transaction it only buffers.
+   */
+  publish(route: Route, message: Message, mandatory: boolean, extraRoutes?: readonly Route[]): number {
+    if (this.#transaction !== null) {
+      this.#transaction.publish(route, message, mandatory, extraRoutes);
+      return PublishResult.routed;
+    }
+    const result = this.publishNow(route, message, mandatory, extraRoutes);
+    if (this.#confirms !== null) {
+      if ((result & PublishResult.rejected) !== 0) this.#confirms.addRefused();
+      else this.#confirms.add(message.lsn);
+      if (!this.#confirmsAsked) this.#askConfirms();
+    }
+    return result;
+  }
+
+  /** A publish outside of any transaction and without a confirm. */
+  publishNow(route: Route, message: Message, mandatory: boolean, extraRoutes?: readonly Route[]): number {
+    this.#host.totals.published++;
+    const targets = this.#host.targets(route, message, extraRoutes);
+    if (targets.length !== 0) return this.#host.publishTo(targets, message);
+    if (mandatory) {
+      this.#host.totals.returned++;
+      this.sink.returned(message);
+    } else {
+      this.#host.totals.dropped.unroutable++;
+    }
+    return PublishResult.none;
+  }
+
+  /** From now on every publish is counted and confirmed. */
+  confirmSelect(): void {
+    if (this.#transaction !== null) {
+      throw new BrokerError("precondition-failed", "cannot switch from tx to confirm mode");
+    }
+    this.#confirms ??= new Confirms();
+  }
+
+  /** From now on publishes and acknowledgements wait for `txCommit`. */
+  txSelect(): void {
+    if (this.#confirms !== null) {
+      throw new BrokerError("precondition-failed", "cannot switch from confirm to tx mode");
+    }
+    this.#transaction ??= new Transaction(this.#host.store.limits);
+  }
+
+  /** Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. */
+  txCommit(): Promise<void> {
+    const transaction = this.#requireTransaction();
+    const lsn = this.#host.store.atomic(() => {
+      for (const publish of transaction.takePublishes()) {
+        this.publishNow(publish.route, publish.message, publish.mandatory, publish.extraRoutes);
+      }
+      for (const settlement of transaction.takeSettlements()) this.#settle(settlement.entry, settlement.kind);
+    });
+    this.#consumers.creditReturned();
+    return this.#host.store.whenDurable(lsn);
+  }
+
+  /** Forgets what is buffered; settled deliveries are unacknowledged again. */
+  txRollback(): void {
+    const transaction = this.#requireTransaction();
+    transaction.takePublishes();
+    for (const settlement of transaction.takeSettlements()) this.#ledger.restore(settlement.tag, settlement.entry);
+  }
+
+  // Consuming
+
+  /** Unacknowledged deliveries allowed at a time: for each consumer made from now on, or for all of the channel. */
+  qos(prefetchCount: number, global: boolean): void {
+    this.#consumers.qos(prefetchCount, global);
+  }
+
+  /**
+   * Subscribes to a queue. Deliveries begin with `Consumer.start`, so that the client hears of the subscription first.
+   * Throws not-found, resource-locked, access-refused (no read permission, or the queue is in exclusive use) and
+   * not-allowed (tag in use, too many consumers).
+   */
+  consume(queueName: string, spec: ConsumeSpec): Consumer {
+    return this.#consumers.add(this.connection.readableQueue(queueName), spec);
+  }
+
+  /** Subscribes to direct replies: an address of this channel's own, without a declared queue behind it. */
+  consumeDirectReply(spec: ConsumeSpec): Consumer {
+    return this.#consumers.addDirectReply(spec);
+  }
+
+  /** Ends a subscription; its unacknowledged deliveries stay. An unknown tag is fine. */
+  cancel(tag: string): void {
+    this.#consumers.cancel(tag);
+  }
+
+  /** Fetches one message. A promise where it has to be read back from the store first. */
+  get(queueName: string, noAck: boolean): GotMessage | null | Promise<GotMessage | null> {
+    const queue = this.connection.readableQueue(queueName);
+    if (queue.options.singleActiveConsumer) {
+      const text = `cannot obtain access to locked ${queue.title}. basic.get operations are not supported by classic queues with single active consumer`;
+      throw new BrokerError("resource-locked", text);
+    }
+    return this.#takeFrom(queue, noAck);
+  }
+
+  // Settling
+
+  /** Acknowledges one delivery, or all up to it; tag 0 with `multiple` is all. Throws precondition-failed. */
+  ack(deliveryTag: number, multiple: boolean): void {
+    this.#settleTags(deliveryTag, multiple, "ack");
+  }
+
+  /**
+   * Gives deliveries back to their queues, or refuses them for good. Whether a return counts as a failed delivery
+   * follows `kind`: basic.reject does, basic.nack does not (RabbitMQ 4.3's quorum queues).
+   */
+  reject(deliveryTag: number, multiple: boolean, requeue: boolean, kind: "reject" | "nack"): void {
+    this.#settleTags(deliveryTag, multiple, requeue ? (kind === "reject" ? "fail" : "return") : "reject");
+  }
+
+  /** Returns all unacknowledged deliveries to their queues. */
+  recover(): void {
+    this.#giveBack("return");
+    this.#consumers.creditReturned();
+  }
+
+  /** The connection's outbox is full: no deliveries until `resume`. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#consumers.refreshAll();
+  }
+
+  /** The connection's outbox has room again. */
+  resume(): void {
+    if (!this.#paused || this.#closed) return;
+    this.#paused = false;
+    this.#consumers.refreshAll();
+  }
+
+  /** Ends the channel: consumers are gone, unacknowledged deliveries back in their queues. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#paused = true;
+    if (this.#transaction !== null) this.txRollback();
+    this.#consumers.closeAll();
+    this.#giveBack("fail");
+    this.#host.store.ignore(this);
+    this.connection.channelClosed(this);
+  }
+
+  // Called by queues
+
+  /** A delivery that needs no acknowledgement. */
+  deliverSettled(consumer: Consumer, message: Message, redelivered: boolean, deliveryCount: number): void {
+    const totals = this.#host.totals;
+    totals.delivered++;
+    if (redelivered) totals.redelivered++;
+    this.sink.deliver(consumer, message, this.#ledger.skip(), redelivered, deliveryCount);
+  }
+
+  /** A delivery that has to be acknowledged. */
+  deliverUnacked(consumer: Consumer, entry: QueueEntry, deliveryCount: number): void {
+    const totals = this.#host.totals;
+    totals.delivered++;
+    if (entry.redelivered) totals.redelivered++;
+    const tag = this.#ledger.push(entry);
+    if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
+    if (this.#ledger.count >= this.#consumers.unackedMax) this.#consumers.refreshAll();
+    this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
+  }
+
+  /** The queue of a consumer is gone. */
+  queueDeleted(consumer: Consumer): void {
+    this.#consumers.forget(consumer);
+    this.sink.cancelled(consumer);
+  }
+
+  // Durability
+
+  durableAdvanced(durable: Lsn): void {
+    const confirms = this.#confirms;
+    if (confirms === null) return;
+    this.#host.totals.confirmed += confirms.advance(durable, this.sink);
+    if (confirms.pending === 0) this.#host.store.ignore(this);
+  }
+
+  endTurn(): void {
+    this.#confirmsAsked = false;
+    if (this.#closed || this.#confirms === null) return;
+    this.durableAdvanced(this.#host.store.engine.durable);
+    if (this.#confirms.pending > 0) this.#host.store.await(this);
+  }
+
+  #askConfirms(): void {
+    this.#confirmsAsked = true;
+    this.#host.turn.storageDirty(this);
+  }
+
+  #requireTransaction(): Transaction {
+    if (this.#transaction === null) throw new BrokerError("precondition-failed", "channel is not transactional");
+    return this.#transaction;
+  }
+
+  async #waitAndTake(queue: Queue, noAck: boolean): Promise<GotMessage | null> {
+    await queue.whenPagedIn();
+    return this.#closed ? null : this.#takeFrom(queue, noAck);
+  }
+
+  #takeFrom(queue: Queue, noAck: boolean): GotMessage | null | Promise<GotMessage | null> {
+    const entry = queue.take();
+    if (entry === null) return queue.ready.count > 0 && !queue.deleted ? this.#waitAndTake(queue, noAck) : null;
+    const totals = this.#host.totals;
+    totals.delivered++;
+    if (entry.redelivered) totals.redelivered++;
+    if (noAck) queue.settle(entry);
+    else queue.unackedCount++;
+    return {
+      queue,
+      message: entry.message,
+      deliveryTag: noAck ? this.#ledger.skip() : this.#ledger.push(entry),
+      redelivered: entry.redelivered,
+      deliveryCount: queue.countsDeliveries ? entry.deliveryCount : 0,
+      readyCount: queue.ready.count,
+    };
+  }
+
+  #settleTags(tag: number, multiple: boolean, kind: RejectKind | "ack"): void {
+    const ledger = this.#ledger;
+    if (multiple && tag === 0) {
+      for (let more = ledger.count > 0; more; ) more = this.#takeOldest(ledger.lastTag, kind);
+    } else if (ledger.find(tag) === null) {
+      throw new BrokerError("precondition-failed", `unknown delivery tag ${tag}`);
+    } else if (multiple) {
+      for (let more = true; more; ) more = this.#takeOldest(tag, kind);
+    } else {
+      this.#settleOrBuffer(tag, ledger.take(tag) as QueueEntry, kind);
+    }
+    this.#consumers.creditReturned();
+  }
+
+  #takeOldest(upTo: number, kind: RejectKind | "ack"): boolean {
+    const tag = this.#ledger.firstTag;
+    const entry = this.#ledger.takeFirst(upTo);
+    if (entry !== null) this.#settleOrBuffer(tag, entry, kind);
+    return entry !== null;
+  }
+
+  #settleOrBuffer(tag: number, entry: QueueEntry, kind: RejectKind | "ack"): void {
+    if (this.#transaction === null) this.#settle(entry, kind);
+    else this.#transaction.settle(tag, entry, kind);
+  }
+
+  /** Ends one delivery; the credit comes back here, deliveries follow in `creditReturned`. */
+  #settle(entry: QueueEntry, kind: RejectKind | "ack"): void {
+    const queue = entry.queue;
+    queue.unackedCount--;
+    if (entry.consumer !== null) this.#consumers.giveCredit(entry.consumer);
+    switch (kind) {
+      case "ack":
+        this.#host.totals.acknowledged++;
+        queue.settle(entry);
+        break;
+      case "reject":
+        queue.reject(entry);
+        break;
+      default:
+        queue.requeue(entry, kind === "fail");
+        this.#consumers.touch(queue);
+    }
+  }
+
+  #giveBack(kind: "return" | "fail"): void {
+    for (let entry = this.#ledger.takeFirst(this.#ledger.lastTag); entry !== null; ) {
+      this.#settle(entry, kind);
+      entry = this.#ledger.takeFirst(this.#ledger.lastTag);
+    }
+    this.#consumers.creditReturned();
+  }
+}

@@ -1,0 +1,60 @@
+import type { FieldTable } from "../field-value.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Channel } from "./channel.ts";
+
+/** What a client asks for when it subscribes. */
+export interface ConsumeSpec {
+  /** Empty asks for a tag made by the broker. */
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly arguments: FieldTable;
+  /** Whatever the adapter wants to find again at delivery. */
+  readonly adapterState?: unknown;
+}
+
+/** "No prefetch limit" in messages. */
+export const creditUnlimited = 0x7fff_ffff;
+
+/** One subscription of one channel to one queue. */
+export class Consumer {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly arguments: FieldTable;
+  readonly channel: Channel;
+  readonly queue: Queue;
+  adapterState: unknown;
+  /** Deliveries that may still go out before an acknowledgement comes back. */
+  credit: number;
+  readonly creditMax: number;
+  started = false;
+  /** Neighbours in the queue's round, null while it cannot take a message. Kept by ConsumerSet. */
+  following: Consumer | null = null;
+  preceding: Consumer | null = null;
+
+  constructor(channel: Channel, queue: Queue, tag: string, spec: ConsumeSpec, priority: number, prefetchCount: number) {
+    this.channel = channel;
+    this.queue = queue;
+    this.tag = tag;
+    this.noAck = spec.noAck;
+    this.exclusive = spec.exclusive;
+    this.arguments = spec.arguments;
+    this.adapterState = spec.adapterState;
+    this.priority = priority;
+    this.creditMax = spec.noAck || prefetchCount === 0 ? creditUnlimited : prefetchCount;
+    this.credit = this.creditMax;
+  }
+
+  /** True where a message could be delivered now. */
+  get willing(): boolean {
+    return this.started && this.credit > 0 && (this.noAck ? !this.channel.paused : this.channel.acceptsUnacked);
+  }
+
+  /** Lets messages flow; the adapter calls it when the client has been told of the subscription. */
+  start(): void {
+    this.started = true;
+    this.queue.consumerChanged(this);
+  }
+}

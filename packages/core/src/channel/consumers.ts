@@ -1,0 +1,144 @@
+import { BrokerError } from "../errors.ts";
+import { findField, integerOf } from "../field-value.ts";
+import type { Limits } from "../limits.ts";
+import { newName } from "../names.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Channel } from "./channel.ts";
+import { type ConsumeSpec, Consumer } from "./consumer.ts";
+
+/** The consumers of one channel and the credit they share. */
+export class Consumers {
+  readonly #channel: Channel;
+  readonly #limits: Limits;
+  readonly #byTag = new Map<string, Consumer>();
+  #prefetchCount = 0;
+  /** Unacknowledged deliveries of the whole channel at a time. */
+  #unackedMax: number;
+  #wasFull = false;
+  #replyQueue: Queue | null = null;
+  /** A queue that may have messages for the credit that came back; more than one is rare. */
+  #touched: Queue | null = null;
+
+  constructor(channel: Channel, limits: Limits) {
+    this.#channel = channel;
+    this.#limits = limits;
+    this.#unackedMax = limits.channelUnackedMax;
+  }
+
+  get count(): number {
+    return this.#byTag.size;
+  }
+
+  get unackedMax(): number {
+    return this.#unackedMax;
+  }
+
+  get replyAddress(): string | null {
+    return this.#replyQueue?.name ?? null;
+  }
+
+  qos(prefetchCount: number, global: boolean): void {
+    if (!global) {
+      this.#prefetchCount = prefetchCount;
+      return;
+    }
+    const unlimited = this.#limits.channelUnackedMax;
+    this.#unackedMax = prefetchCount === 0 ? unlimited : Math.min(prefetchCount, unlimited);
+    this.refreshAll();
+  }
+
+  add(queue: Queue, spec: ConsumeSpec): Consumer {
+    const tag = this.#claimTag(spec.tag);
+    if (queue.exclusivelyConsumed || (spec.exclusive && queue.consumerCount > 0)) {
+      throw new BrokerError("access-refused", `${queue.title} in exclusive use`);
+    }
+    const consumer = new Consumer(this.#channel, queue, tag, spec, priorityOf(spec), this.#prefetchCount);
+    this.#byTag.set(tag, consumer);
+    queue.addConsumer(consumer);
+    this.#channel.connection.virtualHost.queueUsed(queue);
+    return consumer;
+  }
+
+  addDirectReply(spec: ConsumeSpec): Consumer {
+    if (!spec.noAck) throw new BrokerError("precondition-failed", "reply consumer cannot acknowledge");
+    if (this.#replyQueue !== null) throw new BrokerError("precondition-failed", "reply consumer already set");
+    const tag = this.#claimTag(spec.tag);
+    const name = newName("amq.rabbitmq.reply-to.");
+    const queue = this.#channel.connection.virtualHost.openReplyQueue(name, this.#channel.connection);
+    this.#replyQueue = queue;
+    const consumer = new Consumer(this.#channel, queue, tag, spec, 0, 0);
+    this.#byTag.set(tag, consumer);
+    queue.addConsumer(consumer);
+    return consumer;
+  }
+
+  cancel(tag: string): void {
+    const consumer = this.#byTag.get(tag);
+    if (consumer === undefined) return;
+    this.forget(consumer);
+    consumer.queue.removeConsumer(consumer);
+    const host = this.#channel.connection.virtualHost;
+    if (consumer.queue === this.#replyQueue) this.#closeReplyQueue();
+    else host.consumerGone(consumer.queue);
+  }
+
+  /** Drops a consumer whose queue is gone. */
+  forget(consumer: Consumer): void {
+    this.#byTag.delete(consumer.tag);
+    consumer.started = false;
+  }
+
+  closeAll(): void {
+    for (const tag of [...this.#byTag.keys()]) this.cancel(tag);
+  }
+
+  /** One delivery of this consumer was settled. */
+  giveCredit(consumer: Consumer): void {
+    consumer.credit++;
+    if (consumer.credit === 1 || consumer.following === null) consumer.queue.consumers.refresh(consumer);
+    this.touch(consumer.queue);
+  }
+
+  /** Remembers that `queue` may be able to deliver; `creditReturned` follows. */
+  touch(queue: Queue): void {
+    if (this.#touched === queue) return;
+    if (this.#touched !== null && this.#touched.readyCount > 0) this.#touched.dispatch();
+    this.#touched = queue;
+  }
+
+  /** A round of settlements is over: full channels have room again, queues with messages deliver. */
+  creditReturned(): void {
+    if (this.#wasFull && this.#channel.acceptsUnacked) this.refreshAll();
+    const touched = this.#touched;
+    this.#touched = null;
+    if (touched !== null && !touched.deleted && touched.readyCount > 0) touched.dispatch();
+  }
+
+  /** The channel as a whole became able or unable to take deliveries. */
+  refreshAll(): void {
+    this.#wasFull = !this.#channel.acceptsUnacked;
+    for (const consumer of this.#byTag.values()) consumer.queue.consumerChanged(consumer);
+  }
+
+  #closeReplyQueue(): void {
+    const queue = this.#replyQueue;
+    this.#replyQueue = null;
+    if (queue !== null) this.#channel.connection.virtualHost.closeReplyQueue(queue);
+  }
+
+  #claimTag(wanted: string): string {
+    if (this.#byTag.size >= this.#limits.channelConsumersMax) {
+      throw new BrokerError("not-allowed", `reached maximum (${this.#limits.channelConsumersMax}) of consumers per channel`);
+    }
+    if (this.#byTag.has(wanted)) throw new BrokerError("not-allowed", `attempt to reuse consumer tag '${wanted}'`);
+    return wanted === "" ? newName("amq.ctag-") : wanted;
+  }
+}
+
+function priorityOf(spec: ConsumeSpec): number {
+  const value = findField(spec.arguments, "x-priority");
+  if (value === undefined) return 0;
+  const priority = integerOf(value);
+  if (priority === undefined) throw new BrokerError("precondition-failed", "invalid arg 'x-priority': expected an integer");
+  return priority;
+}

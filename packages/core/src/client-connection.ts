@@ -1,0 +1,247 @@
+import type { Permission, User } from "./auth/user.ts";
+import type { Broker } from "./broker.ts";
+import { Channel } from "./channel/channel.ts";
+import type { ChannelSink } from "./channel/channel-sink.ts";
+import { BrokerError, resourceName } from "./errors.ts";
+import type { BindingSpec } from "./exchange/binding.ts";
+import type { ExchangeSpec } from "./exchange/exchange.ts";
+import { findField } from "./field-value.ts";
+import { newName } from "./names.ts";
+import { Publishing } from "./publishing.ts";
+import type { Queue, QueueSpec } from "./queue/queue.ts";
+import type { VirtualHost } from "./virtual-host.ts";
+
+/** Who connected, how, and how to end it. */
+export interface ConnectionOptions {
+  readonly virtualHost: string;
+  readonly user: User;
+  /** For lists and log lines. */
+  readonly name: string;
+  /** "AMQP 0-9-1", "STOMP 1.2", "MQTT 5.0". */
+  readonly protocol: string;
+  readonly peer: string;
+  /** MQTT's client id, for topic permissions. */
+  readonly clientId?: string;
+  /** The broker wants the connection gone: shutdown, its virtual host deleted, closed by an operator. */
+  readonly onClose: (reason: string) => void;
+}
+
+/**
+ * One authenticated client on one virtual host. Everything a client may ask of the topology goes through here: user
+ * permissions, exclusive queues and reserved names are checked, in RabbitMQ's order and words.
+ */
+export class ClientConnection {
+  readonly broker: Broker;
+  readonly virtualHost: VirtualHost;
+  readonly options: ConnectionOptions;
+  user: User;
+  /** The routes of this client's publishes; its channels share them. */
+  publishing: Publishing;
+  readonly #channels = new Set<Channel>();
+  readonly #exclusiveQueues = new Set<Queue>();
+  #closed = false;
+
+  constructor(broker: Broker, virtualHost: VirtualHost, options: ConnectionOptions) {
+    this.broker = broker;
+    this.virtualHost = virtualHost;
+    this.options = options;
+    this.user = options.user;
+    this.publishing = new Publishing(virtualHost, options.user, options.clientId ?? "");
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get channels(): ReadonlySet<Channel> {
+    return this.#channels;
+  }
+
+  openChannel(sink: ChannelSink): Channel {
+    const channel = new Channel(this, sink);
+    this.#channels.add(channel);
+    this.broker.totals.channelsOpened++;
+    return channel;
+  }
+
+  /** Channels report their end. */
+  channelClosed(channel: Channel): void {
+    if (this.#channels.delete(channel)) this.broker.totals.channelsClosed++;
+  }
+
+  /** The client's credentials were renewed. */
+  updateUser(user: User): void {
+    this.user = user;
+    this.publishing = new Publishing(this.virtualHost, user, this.options.clientId ?? "");
+    // Remembered routes carry the old user's permissions.
+    this.virtualHost.topologyVersion++;
+  }
+
+  async declareExchange(name: string, spec: ExchangeSpec): Promise<void> {
+    requireNamed(name);
+    const title = resourceName("exchange", name, this.virtualHost.name);
+    this.#require("configure", title, name);
+    const alternate = findField(spec.arguments, "alternate-exchange");
+    if (alternate?.kind === "string") {
+      this.#require("read", title, name);
+      this.#require("write", resourceName("exchange", alternate.value, this.virtualHost.name), alternate.value);
+    }
+    if (!this.virtualHost.exchanges.has(name)) requireUnreserved("exchange", name);
+    await this.#done(this.virtualHost.topology.declareExchange(name, spec));
+  }
+
+  /** Passive declaration: throws not-found. */
+  checkExchange(name: string): void {
+    requireNamed(name);
+    this.virtualHost.requireExchange(name);
+  }
+
+  /** Deletes; a missing exchange is fine. */
+  async deleteExchange(name: string, ifUnused: boolean): Promise<void> {
+    requireNamed(name);
+    const title = resourceName("exchange", name, this.virtualHost.name);
+    if (name.startsWith("amq.")) throw new BrokerError("access-refused", `deletion of system ${title} not allowed`);
+    this.#require("configure", title, name);
+    const exchange = this.virtualHost.exchange(name);
+    if (exchange === undefined) return;
+    if (ifUnused && exchange.bindings.size + exchange.incoming.size > 0) {
+      throw new BrokerError("precondition-failed", `${title} in use`);
+    }
+    await this.#done(this.virtualHost.topology.removeExchange(exchange));
+  }
+
+  /** Declares, or checks that an existing queue was declared the same. An empty name asks for one made by the broker. */
+  async declareQueue(name: string, spec: QueueSpec): Promise<Queue> {
+    const host = this.virtualHost;
+    const type = findField(spec.arguments, "x-queue-type");
+    if (name === "" && type?.kind === "string" && type.value === "quorum") {
+      throw new BrokerError("precondition-failed", "Cannot declare a server-named queue for type quorum");
+    }
+    const actual = name === "" ? newName("amq.gen-") : name;
+    const title = resourceName("queue", actual, host.name);
+    this.#require("configure", title, actual);
+    this.#requireDeadLettering(spec, title, actual);
+    const existing = host.queues.get(actual);
+    if (existing !== undefined) {
+      this.requireOwn(existing);
+      host.topology.requireEquivalent(existing, spec);
+      host.queueUsed(existing);
+      return existing;
+    }
+    if (name !== "") requireUnreserved("queue", name);
+    const { queue, lsn } = host.topology.createQueue(actual, spec, spec.exclusive ? this : null);
+    if (spec.exclusive) this.#exclusiveQueues.add(queue);
+    await this.#done(lsn);
+    return queue;
+  }
+
+  /** Passive declaration: throws not-found or resource-locked. */
+  checkQueue(name: string): Queue {
+    const queue = this.virtualHost.requireQueue(name);
+    this.requireOwn(queue);
+    this.virtualHost.queueUsed(queue);
+    return queue;
+  }
+
+  /** Deletes and returns the number of ready messages that went with it; a missing queue is fine. */
+  async deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): Promise<number> {
+    this.#require("configure", resourceName("queue", name, this.virtualHost.name), name);
+    const queue = this.virtualHost.queues.get(name);
+    if (queue === undefined) return 0;
+    this.requireOwn(queue);
+    if (ifUnused && queue.consumerCount > 0) throw new BrokerError("precondition-failed", `${queue.title} in use`);
+    if (ifEmpty && queue.readyCount > 0) throw new BrokerError("precondition-failed", `${queue.title} not empty`);
+    const count = queue.readyCount;
+    this.#exclusiveQueues.delete(queue);
+    await this.#done(this.virtualHost.topology.removeQueue(queue));
+    return count;
+  }
+
+  /** Drops the ready messages and returns their number. */
+  purgeQueue(name: string): number {
+    return this.readableQueue(name).purge();
+  }
+
+  async bind(binding: BindingSpec): Promise<void> {
+    this.#requireBindable(binding);
+    await this.#done(this.virtualHost.topology.bind(binding));
+  }
+
+  async unbind(binding: BindingSpec): Promise<void> {
+    this.#requireBindable(binding);
+    await this.#done(this.virtualHost.topology.unbind(binding));
+  }
+
+  /** The queue for consuming, fetching or purging: exists, readable, not locked by another connection. */
+  readableQueue(name: string): Queue {
+    this.#require("read", resourceName("queue", name, this.virtualHost.name), name);
+    const queue = this.virtualHost.requireQueue(name);
+    this.requireOwn(queue);
+    return queue;
+  }
+
+  /** Throws resource-locked where the queue is exclusive to another connection. */
+  requireOwn(queue: Queue): void {
+    if (queue.owner === null || queue.owner === this) return;
+    const text = `cannot obtain exclusive access to locked ${queue.title}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`;
+    throw new BrokerError("resource-locked", text);
+  }
+
+  /** Ends the client's channels and its exclusive queues. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const channel of [...this.#channels]) channel.close();
+    for (const queue of this.#exclusiveQueues) this.virtualHost.topology.removeQueue(queue);
+    this.#exclusiveQueues.clear();
+    this.broker.connectionClosed(this);
+  }
+
+  #done(lsn: number): Promise<void> {
+    return this.virtualHost.store.whenDurable(lsn);
+  }
+
+  #require(permission: Permission, title: string, resource: string): void {
+    if (this.user.may(permission, this.virtualHost.name, resource)) return;
+    throw new BrokerError("access-refused", `${permission} access to ${title} refused for user '${this.user.name}'`);
+  }
+
+  #requireDeadLettering(spec: QueueSpec, title: string, name: string): void {
+    const target = findField(spec.arguments, "x-dead-letter-exchange");
+    if (target?.kind !== "string") return;
+    this.#require("read", title, name);
+    this.#require("write", resourceName("exchange", target.value, this.virtualHost.name), target.value);
+  }
+
+  /** Bind and unbind need write on the destination, read on the source, and topic read where the source is a topic. */
+  #requireBindable(binding: BindingSpec): void {
+    const host = this.virtualHost;
+    const { source, destination, destinationKind, routingKey } = binding;
+    if (destination.startsWith("amq.rabbitmq.reply-to") && destinationKind === "queue") {
+      throw new BrokerError("access-refused", "cannot bind or unbind to a volatile (direct reply-to) queue");
+    }
+    requireNamed(source);
+    if (destinationKind === "exchange") requireNamed(destination);
+    this.#require("write", resourceName(destinationKind, destination, host.name), destination);
+    const sourceTitle = resourceName("exchange", source, host.name);
+    this.#require("read", sourceTitle, source);
+    const exchange = host.requireExchange(source);
+    const queue = destinationKind === "queue" ? host.queues.get(destination) : undefined;
+    if (queue !== undefined) this.requireOwn(queue);
+    const clientId = this.options.clientId ?? "";
+    if (exchange.type === "topic" && !this.user.mayUseTopic("read", host.name, source, routingKey, clientId)) {
+      const text = `read access to topic '${routingKey}' in ${sourceTitle} refused for user '${this.user.name}'`;
+      throw new BrokerError("access-refused", text);
+    }
+  }
+}
+
+/** The default exchange cannot be declared, bound or deleted. */
+function requireNamed(exchange: string): void {
+  if (exchange === "") throw new BrokerError("access-refused", "operation not permitted on the default exchange");
+}
+
+function requireUnreserved(kind: "queue" | "exchange", name: string): void {
+  if (!name.startsWith("amq.")) return;
+  throw new BrokerError("access-refused", `${kind} name '${name}' contains reserved prefix 'amq.*'`);
+}

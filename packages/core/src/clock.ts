@@ -1,0 +1,17 @@
+/** A pending call; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * Time as the broker sees it. The system clock runs the server; testkit's FakeClock is advanced by hand and drives TTL,
+ * expiry, delays and heartbeats in tests.
+ */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+  /** Calls `run` once, `delayMs` from now or a little later; see the implementation's resolution. */
+  after(delayMs: number, run: () => void): Timer;
+  /** Drops every timer. */
+  close(): void;
+}

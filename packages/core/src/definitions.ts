@@ -1,0 +1,102 @@
+import type { Binding, BindingSpec } from "./exchange/binding.ts";
+import type { Exchange, ExchangeSpec } from "./exchange/exchange.ts";
+import { fieldTableFromJson, fieldTableText, fieldTableToJson, type JsonField } from "./field-table-text.ts";
+import type { Queue, QueueSpec } from "./queue/queue.ts";
+
+/**
+ * How topology stands in the storage engine: keys are JSON arrays of names, so that no name needs escaping, values are
+ * JSON objects. Users and permissions do the same in auth/user-records.ts.
+ */
+export type DefinitionKey = readonly [kind: string, ...names: string[]];
+
+/** The stored text of a key. */
+export function definitionKey(...key: DefinitionKey): string {
+  return JSON.stringify(key);
+}
+
+/** Reads a key back. */
+export function parseDefinitionKey(text: string): DefinitionKey {
+  return JSON.parse(text) as DefinitionKey;
+}
+
+/** The stored bytes of a value. */
+export function definitionValue(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+interface QueueRecord {
+  readonly id: number;
+  readonly autoDelete: boolean;
+  readonly arguments: readonly JsonField[];
+}
+
+interface ExchangeRecord {
+  readonly type: string;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: readonly JsonField[];
+}
+
+interface BindingRecord {
+  readonly arguments: readonly JsonField[];
+}
+
+export function queueKey(virtualHost: string, name: string): string {
+  return definitionKey("queue", virtualHost, name);
+}
+
+export function queueValue(queue: Queue): Uint8Array {
+  const record: QueueRecord = { id: queue.id, autoDelete: queue.autoDelete, arguments: fieldTableToJson(queue.arguments) };
+  return definitionValue(record);
+}
+
+/** Reads a queue definition back. */
+export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec } {
+  const record = JSON.parse(Buffer.from(value).toString()) as QueueRecord;
+  const args = fieldTableFromJson(record.arguments);
+  return { id: record.id, spec: { durable: true, exclusive: false, autoDelete: record.autoDelete, arguments: args } };
+}
+
+export function exchangeKey(virtualHost: string, name: string): string {
+  return definitionKey("exchange", virtualHost, name);
+}
+
+export function exchangeValue(exchange: Exchange): Uint8Array {
+  const record: ExchangeRecord = {
+    type: exchange.type,
+    autoDelete: exchange.autoDelete,
+    internal: exchange.internal,
+    arguments: fieldTableToJson(exchange.arguments),
+  };
+  return definitionValue(record);
+}
+
+/** Reads an exchange definition back. */
+export function parseExchange(value: Uint8Array): ExchangeSpec {
+  const record = JSON.parse(Buffer.from(value).toString()) as ExchangeRecord;
+  return { ...record, durable: true, arguments: fieldTableFromJson(record.arguments) };
+}
+
+export function bindingKey(virtualHost: string, binding: Binding): string {
+  const { source, destination, routingKey } = binding;
+  const names = [virtualHost, source.name, destination.kind, destination.name, routingKey];
+  return definitionKey("binding", ...names, fieldTableText(binding.arguments));
+}
+
+export function bindingValue(binding: Binding): Uint8Array {
+  const record: BindingRecord = { arguments: fieldTableToJson(binding.arguments) };
+  return definitionValue(record);
+}
+
+/** Reads a binding definition back. */
+export function parseBinding(key: DefinitionKey, value: Uint8Array): BindingSpec {
+  const [, , source = "", kind, destination = "", routingKey = ""] = key;
+  const record = JSON.parse(Buffer.from(value).toString()) as BindingRecord;
+  return {
+    source,
+    destination,
+    destinationKind: kind === "exchange" ? "exchange" : "queue",
+    routingKey,
+    arguments: fieldTableFromJson(record.arguments),
+  };
+}

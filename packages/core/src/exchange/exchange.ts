@@ -1,0 +1,76 @@
+import { BrokerError, resourceName } from "../errors.ts";
+import { type FieldTable, findField } from "../field-value.ts";
+import type { Binding } from "./binding.ts";
+import { FanoutMatcher } from "./fanout-matcher.ts";
+import { HeadersMatcher } from "./headers-matcher.ts";
+import { KeyMatcher } from "./key-matcher.ts";
+import type { Matcher } from "./matcher.ts";
+import { TopicMatcher } from "./topic-matcher.ts";
+
+/** What a client may ask for when it declares an exchange. */
+export interface ExchangeSpec {
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** The exchange types that can be declared. */
+export type ExchangeType = "direct" | "fanout" | "topic" | "headers";
+
+const matchers: Record<ExchangeType, () => Matcher> = {
+  direct: () => new KeyMatcher(),
+  fanout: () => new FanoutMatcher(),
+  topic: () => new TopicMatcher(),
+  headers: () => new HeadersMatcher(),
+};
+
+/** True for the name of a type that can be declared. */
+export function isExchangeType(type: string): type is ExchangeType {
+  return Object.hasOwn(matchers, type);
+}
+
+/** An exchange: bindings and the matcher of its type. It routes nothing by itself, see router.ts. */
+export class Exchange {
+  readonly kind = "exchange" as const;
+  /** Exchanges have no owner; the word makes bindings of both kinds of destination alike. */
+  readonly exclusive = false;
+  readonly name: string;
+  readonly virtualHost: string;
+  readonly type: ExchangeType;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+  /** Argument `alternate-exchange`: takes what this one cannot route. */
+  readonly alternate: string | null;
+  readonly matcher: Matcher;
+  /** Bindings from here, by `Binding.id`. */
+  readonly bindings: Map<string, Binding> = new Map();
+  /** Bindings that lead here from other exchanges. */
+  readonly incoming: Set<Binding> = new Set();
+  deleted = false;
+
+  constructor(virtualHost: string, name: string, type: ExchangeType, spec: Omit<ExchangeSpec, "type">) {
+    this.virtualHost = virtualHost;
+    this.name = name;
+    this.type = type;
+    this.durable = spec.durable;
+    this.autoDelete = spec.autoDelete;
+    this.internal = spec.internal;
+    this.arguments = spec.arguments;
+    const alternate = findField(spec.arguments, "alternate-exchange");
+    if (alternate !== undefined && alternate.kind !== "string") {
+      const text = `invalid arg 'alternate-exchange' for ${resourceName("exchange", name, virtualHost)}: expected a string`;
+      throw new BrokerError("precondition-failed", text);
+    }
+    this.alternate = alternate === undefined ? null : alternate.value;
+    this.matcher = matchers[type]();
+  }
+
+  /** `exchange 'x' in vhost '/'`. */
+  get title(): string {
+    return resourceName("exchange", this.name, this.virtualHost);
+  }
+}

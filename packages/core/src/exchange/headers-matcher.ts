@@ -1,0 +1,62 @@
+import { BrokerError } from "../errors.ts";
+import { fieldTableText } from "../field-table-text.ts";
+import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
+import type { Binding, Destination } from "./binding.ts";
+import type { Matcher } from "./matcher.ts";
+
+interface Condition {
+  readonly all: boolean;
+  readonly fields: FieldTable;
+}
+
+/**
+ * Headers exchanges (AMQP 0-9-1, 3.1.3.4, with RabbitMQ's `all-with-x` and `any-with-x`): a binding's arguments are
+ * compared with the message's headers. A void argument asks for presence only; `x-` arguments take part only in the
+ * with-x forms. An empty `all` matches every message, an empty `any` none.
+ */
+export class HeadersMatcher implements Matcher {
+  readonly readsHeaders = true;
+  readonly #conditions = new Map<Binding, Condition>();
+
+  add(binding: Binding): void {
+    this.#conditions.set(binding, conditionOf(binding.arguments));
+  }
+
+  remove(binding: Binding): void {
+    this.#conditions.delete(binding);
+  }
+
+  match(_routingKey: string, headers: FieldTable, found: (destination: Destination) => void): void {
+    for (const [binding, condition] of this.#conditions) if (satisfies(condition, headers)) found(binding.destination);
+  }
+}
+
+function conditionOf(args: FieldTable): Condition {
+  const match = findField(args, "x-match");
+  const word = match === undefined ? "all" : match.kind === "string" ? match.value : undefined;
+  if (word !== "all" && word !== "any" && word !== "all-with-x" && word !== "any-with-x") {
+    const shown = match !== undefined && "value" in match ? String(match.value) : "";
+    const text = `Invalid x-match field value "${shown}"; expected all, any, all-with-x, or any-with-x`;
+    throw new BrokerError("precondition-failed", text);
+  }
+  const withX = word.endsWith("-with-x");
+  const fields = args.filter(([name]) => name !== "x-match" && (withX || !name.startsWith("x-")));
+  return { all: word.startsWith("all"), fields };
+}
+
+function satisfies(condition: Condition, headers: FieldTable): boolean {
+  for (const [name, wanted] of condition.fields) {
+    const actual = findField(headers, name);
+    const equal = actual !== undefined && (wanted.kind === "void" || sameValue(wanted, actual));
+    if (equal !== condition.all) return !condition.all;
+  }
+  return condition.all;
+}
+
+/** Equality of values: integers of any width compare as numbers, everything else by kind and content. */
+function sameValue(left: FieldValue, right: FieldValue): boolean {
+  if (left.kind === "string" || left.kind === "boolean") return right.kind === left.kind && left.value === right.value;
+  const leftInteger = integerOf(left);
+  if (leftInteger !== undefined && left.kind !== "timestamp") return leftInteger === integerOf(right);
+  return fieldTableText([["", left]]) === fieldTableText([["", right]]);
+}

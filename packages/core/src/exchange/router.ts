@@ -1,0 +1,71 @@
+import { emptyFieldTable, type FieldTable } from "../field-value.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Destination } from "./binding.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** What the router needs of a virtual host. */
+export interface RoutingTable {
+  exchange(name: string): Exchange | undefined;
+  queue(name: string): Queue | undefined;
+}
+
+/** The outcome of following the bindings for one routing key. */
+export interface Routing {
+  readonly queues: Set<Queue>;
+  /** True where an exchange on the way looked at headers, so that the outcome holds for this message only. */
+  readsHeaders: boolean;
+}
+
+/** An empty outcome to route into. */
+export function newRouting(): Routing {
+  return { queues: new Set(), readsHeaders: false };
+}
+
+/**
+ * Follows the bindings from `source` for `routingKey` and adds the queues to `into`. Bindings between exchanges may run
+ * in cycles: each exchange is visited once. Where an exchange leads nowhere its alternate exchange is asked, and so on.
+ * The default exchange leads to the queue that the key names.
+ */
+export function routeInto(
+  table: RoutingTable,
+  source: Exchange,
+  routingKey: string,
+  headers: () => FieldTable,
+  into: Routing,
+): void {
+  const visited = new Set<Exchange>();
+  const pending: Exchange[] = [source];
+  for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
+    if (visited.has(exchange)) continue;
+    visited.add(exchange);
+    if (!follow(table, exchange, routingKey, headers, into, pending) && exchange.alternate !== null) {
+      const alternate = table.exchange(exchange.alternate);
+      if (alternate !== undefined) pending.push(alternate);
+    }
+  }
+}
+
+/** One exchange's step; true where it led anywhere. */
+function follow(
+  table: RoutingTable,
+  exchange: Exchange,
+  routingKey: string,
+  headers: () => FieldTable,
+  into: Routing,
+  pending: Exchange[],
+): boolean {
+  if (exchange.name === "") {
+    const queue = table.queue(routingKey);
+    if (queue !== undefined) into.queues.add(queue);
+    return queue !== undefined;
+  }
+  let led = false;
+  const found = (destination: Destination): void => {
+    led = true;
+    if (destination.kind === "queue") into.queues.add(destination);
+    else pending.push(destination);
+  };
+  if (exchange.matcher.readsHeaders) into.readsHeaders = true;
+  exchange.matcher.match(routingKey, exchange.matcher.readsHeaders ? headers() : emptyFieldTable, found);
+  return led;
+}

@@ -1,0 +1,49 @@
+/** Every bound of the core, with its unit in its name. docs/limits.md explains them; config sets them. */
+export interface Limits {
+  /** Largest message body accepted. */
+  readonly messageBytesMax: number;
+  /** Exchange, queue and routing-key names: AMQP's short string. */
+  readonly nameBytesMax: number;
+  /** Bodies a queue keeps in memory before it pages the rest to the engine. */
+  readonly queueWindowBytesMax: number;
+  /** Messages of the window, whatever their size. */
+  readonly queueWindowMessagesMax: number;
+  /** Messages read back from the engine at a time. */
+  readonly pageMessagesMax: number;
+  /** Bytes handed to the engine and not yet durable before publishers are held back. */
+  readonly undurableBytesMax: number;
+  /** Bytes waiting for one socket before its consumers get nothing more. */
+  readonly outboxBytesMax: number;
+  /** Routes a virtual host remembers; the cache is emptied when it is full. */
+  readonly routeCacheMax: number;
+  /** Unacknowledged deliveries of one channel where the consumer asked for no prefetch limit. */
+  readonly channelUnackedMax: number;
+  readonly channelConsumersMax: number;
+  readonly queuesPerVirtualHostMax: number;
+  readonly exchangesPerVirtualHostMax: number;
+  readonly bindingsPerVirtualHostMax: number;
+  /** Publishes and acknowledgements buffered by one transaction. */
+  readonly transactionOperationsMax: number;
+  readonly transactionBytesMax: number;
+  /** Connections over all listeners. */
+  readonly connectionsMax: number;
+}
+
+export const defaultLimits: Limits = {
+  messageBytesMax: 16 * 1024 * 1024,
+  nameBytesMax: 255,
+  queueWindowBytesMax: 8 * 1024 * 1024,
+  queueWindowMessagesMax: 16_384,
+  pageMessagesMax: 1024,
+  undurableBytesMax: 16 * 1024 * 1024,
+  outboxBytesMax: 1024 * 1024,
+  routeCacheMax: 16_384,
+  channelUnackedMax: 2_000_000,
+  channelConsumersMax: 65_535,
+  queuesPerVirtualHostMax: 1_000_000,
+  exchangesPerVirtualHostMax: 100_000,
+  bindingsPerVirtualHostMax: 5_000_000,
+  transactionOperationsMax: 100_000,
+  transactionBytesMax: 128 * 1024 * 1024,
+  connectionsMax: 100_000,
+};

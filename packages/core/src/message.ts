@@ -1,0 +1,116 @@
+import type { MessageFormat } from "./message-format.ts";
+import type { Properties } from "./properties.ts";
+import type { Route } from "./route.ts";
+
+const noKeys: readonly string[] = [];
+
+/**
+ * One message, whatever the number of queues that hold it. Native properties and body are two ranges of `bytes`, which
+ * at first is the chunk the socket brought and after `own` a private copy:
+ *
+ *     bytes  ....|native properties|....|body|....
+ *                ^nativeStart      ^nativeEnd ^bodyStart ^bodyEnd
+ *
+ * What the broker must know stands beside it in fields; everything else is read from the native form on demand.
+ */
+export class Message {
+  readonly route: Route;
+  readonly format: MessageFormat;
+  bytes: Buffer;
+  nativeStart: number;
+  nativeEnd: number;
+  bodyStart: number;
+  bodyEnd: number;
+  /** True once `bytes` belongs to this message alone. */
+  owned = false;
+  persistent = false;
+  priority = 0;
+  /** Time to live asked for by the sender in milliseconds, -1 where none. */
+  expirationMs = -1;
+  /** When the broker took it, milliseconds since the epoch. */
+  publishedAtMs = 0;
+  /** Further routing keys from the sender (AMQP's CC); BCC keys are used for routing and not kept. */
+  extraKeys: readonly string[] = noKeys;
+  /** Identity in the storage engine, 0 where it is not stored. */
+  lsn = 0;
+
+  constructor(
+    route: Route,
+    format: MessageFormat,
+    bytes: Buffer,
+    nativeStart: number,
+    nativeEnd: number,
+    bodyStart: number,
+    bodyEnd: number,
+  ) {
+    this.route = route;
+    this.format = format;
+    this.bytes = bytes;
+    this.nativeStart = nativeStart;
+    this.nativeEnd = nativeEnd;
+    this.bodyStart = bodyStart;
+    this.bodyEnd = bodyEnd;
+  }
+
+  /** Body length in bytes. */
+  get bodyBytes(): number {
+    return this.bodyEnd - this.bodyStart;
+  }
+
+  /** Native properties and body in bytes: what the message weighs against memory limits. */
+  get sizeBytes(): number {
+    return this.nativeEnd - this.nativeStart + this.bodyEnd - this.bodyStart;
+  }
+
+  /** A view of the native properties. */
+  get native(): Uint8Array {
+    return this.bytes.subarray(this.nativeStart, this.nativeEnd);
+  }
+
+  /** A view of the body. */
+  get body(): Uint8Array {
+    return this.bytes.subarray(this.bodyStart, this.bodyEnd);
+  }
+
+  /** The neutral properties, decoded anew at each call. */
+  get properties(): Properties {
+    return this.format.toProperties(this.native);
+  }
+
+  /** The native bytes in `format`: the sender's own where it spoke the same protocol, a conversion otherwise. */
+  as(format: MessageFormat): Uint8Array {
+    return this.format === format ? this.native : format.fromProperties(this.properties);
+  }
+
+  /** Copies the two ranges out of the socket's chunk: a message that stays must not pin 64 KiB of other messages. */
+  own(): void {
+    if (this.owned) return;
+    this.owned = true;
+    const nativeBytes = this.nativeEnd - this.nativeStart;
+    const total = nativeBytes + this.bodyEnd - this.bodyStart;
+    const copy = Buffer.allocUnsafe(total);
+    this.bytes.copy(copy, 0, this.nativeStart, this.nativeEnd);
+    this.bytes.copy(copy, nativeBytes, this.bodyStart, this.bodyEnd);
+    this.bytes = copy;
+    this.nativeStart = 0;
+    this.nativeEnd = nativeBytes;
+    this.bodyStart = nativeBytes;
+    this.bodyEnd = total;
+  }
+
+  /** A new, owned message with other properties and the same body: dead-lettering and header rewriting. */
+  derive(route: Route, properties: Properties): Message {
+    const native = this.format.fromProperties(properties);
+    const bytes = Buffer.allocUnsafe(native.length + this.bodyBytes);
+    bytes.set(native, 0);
+    this.bytes.copy(bytes, native.length, this.bodyStart, this.bodyEnd);
+    const message = new Message(route, this.format, bytes, 0, native.length, native.length, bytes.length);
+    message.owned = true;
+    message.persistent = this.persistent;
+    message.priority = this.priority;
+    message.expirationMs = this.expirationMs;
+    message.publishedAtMs = this.publishedAtMs;
+    message.extraKeys = this.extraKeys;
+    return message;
+  }
+}

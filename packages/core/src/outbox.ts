@@ -1,0 +1,116 @@
+import type { Turn, TurnTask } from "./turn.ts";
+
+/** Where an outbox goes: a socket, a TLS stream, a WebSocket. */
+export interface OutboxTarget {
+  /** Takes the bytes; `done` is called when they have left this process and the memory may be used again. */
+  write(bytes: Buffer, done: () => void): void;
+}
+
+const smallBytes = 4 * 1024;
+const largeBytes = 128 * 1024;
+/** Large buffers kept for reuse, over all outboxes. */
+const sparesMax = 32;
+const spares: Buffer[] = [];
+
+function takeLarge(): Buffer {
+  return spares.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+}
+
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === largeBytes && spares.length < sparesMax) spares.push(buffer);
+}
+
+const empty = Buffer.alloc(0);
+
+/**
+ * What one connection has to say, gathered over a turn and handed to the socket whole at its end. Encoders call
+ * `reserve` and then write into `buffer` at `position` themselves, so that a frame costs no allocation:
+ *
+ *     buffer  [ frame | frame | frame |          ]
+ *                                     ^position  ^position + reserved
+ *
+ * An idle connection holds no buffer at all.
+ */
+export class Outbox implements TurnTask {
+  buffer: Buffer = empty;
+  position = 0;
+  readonly #turn: Turn;
+  readonly #target: OutboxTarget;
+  readonly #bytesMax: number;
+  readonly #onPressure: (over: boolean) => void;
+  /** Handed to the target and not yet gone. */
+  #leavingBytes = 0;
+  #dirty = false;
+  #over = false;
+  #closed = false;
+  #lastTurnBytes = 0;
+
+  /** `onPressure(true)` when more than `bytesMax` wait for the socket, `onPressure(false)` when half of it is left. */
+  constructor(turn: Turn, target: OutboxTarget, bytesMax: number, onPressure: (over: boolean) => void) {
+    this.#turn = turn;
+    this.#target = target;
+    this.#bytesMax = bytesMax;
+    this.#onPressure = onPressure;
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get waitingBytes(): number {
+    return this.position + this.#leavingBytes;
+  }
+
+  /** Makes room for `bytes` at `position`; `buffer` may be another one afterwards. */
+  reserve(bytes: number): void {
+    if (this.position + bytes > this.buffer.length) this.#makeRoom(bytes);
+    if (!this.#dirty) {
+      this.#dirty = true;
+      this.#turn.outboxDirty(this);
+    }
+  }
+
+  endTurn(): void {
+    this.#dirty = false;
+    this.#lastTurnBytes = this.position;
+    this.flush();
+  }
+
+  /** Hands over what is gathered now, without waiting for the end of the turn. */
+  flush(): void {
+    if (this.position === 0) return;
+    const { buffer, position } = this;
+    this.buffer = empty;
+    this.position = 0;
+    if (this.#closed) {
+      giveBack(buffer);
+      return;
+    }
+    this.#leavingBytes += position;
+    if (!this.#over && this.#leavingBytes > this.#bytesMax) this.#press(true);
+    this.#target.write(buffer.subarray(0, position), () => {
+      giveBack(buffer);
+      this.#leavingBytes -= position;
+      if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#press(false);
+    });
+  }
+
+  /** The connection is gone: whatever is encoded from now on is dropped. */
+  close(): void {
+    this.#closed = true;
+    this.flush();
+  }
+
+  #press(over: boolean): void {
+    this.#over = over;
+    if (!this.#closed) this.#onPressure(over);
+  }
+
+  #makeRoom(bytes: number): void {
+    this.flush();
+    if (bytes > largeBytes) this.buffer = Buffer.allocUnsafeSlow(bytes);
+    else if (bytes > smallBytes || this.#lastTurnBytes > smallBytes / 2) this.buffer = takeLarge();
+    else {
+      this.buffer = Buffer.allocUnsafe(smallBytes);
+      // A second small buffer in one turn: this connection has more to say.
+      this.#lastTurnBytes = smallBytes;
+    }
+  }
+}

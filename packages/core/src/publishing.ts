@@ -1,0 +1,61 @@
+import type { User } from "./auth/user.ts";
+import { BrokerError } from "./errors.ts";
+import { Route } from "./route.ts";
+import type { VirtualHost } from "./virtual-host.ts";
+
+/**
+ * The routes that one client's publishes have taken: found by exchange and key, checked for existence and permission
+ * again whenever topology or permissions changed, remembered up to `routeCacheMax`.
+ */
+export class Publishing {
+  readonly #host: VirtualHost;
+  readonly #user: User;
+  readonly #clientId: string;
+  #byExchange = new Map<string, Map<string, Route>>();
+  #count = 0;
+
+  constructor(host: VirtualHost, user: User, clientId: string) {
+    this.#host = host;
+    this.#user = user;
+    this.#clientId = clientId;
+  }
+
+  /** Throws not-found for a missing exchange and access-refused without permission. */
+  route(exchange: string, routingKey: string): Route {
+    const route = this.#byExchange.get(exchange)?.get(routingKey);
+    if (route !== undefined && route.version === this.#host.topologyVersion) return route;
+    const fresh = route ?? new Route(exchange, routingKey);
+    this.#check(fresh);
+    if (route === undefined) this.#remember(fresh);
+    return fresh;
+  }
+
+  #check(route: Route): void {
+    const { exchange, routingKey } = route;
+    const host = this.#host;
+    const source = host.requireExchange(exchange);
+    if (!this.#user.may("write", host.name, exchange)) {
+      throw new BrokerError("access-refused", `write access to ${source.title} refused for user '${this.#user.name}'`);
+    }
+    if (source.internal) throw new BrokerError("access-refused", `cannot publish to internal ${source.title}`);
+    if (
+      source.type === "topic" &&
+      !this.#user.mayUseTopic("write", host.name, exchange, routingKey, this.#clientId)
+    ) {
+      const text = `write access to topic '${routingKey}' in ${source.title} refused for user '${this.#user.name}'`;
+      throw new BrokerError("access-refused", text);
+    }
+    host.resolve(route, source);
+  }
+
+  #remember(route: Route): void {
+    if (this.#count >= this.#host.store.limits.routeCacheMax) {
+      this.#byExchange = new Map();
+      this.#count = 0;
+    }
+    let byKey = this.#byExchange.get(route.exchange);
+    if (byKey === undefined) this.#byExchange.set(route.exchange, (byKey = new Map()));
+    byKey.set(route.routingKey, route);
+    this.#count++;
+  }
+}

@@ -1,0 +1,122 @@
+import type { Consumer } from "../channel/consumer.ts";
+
+/**
+ * The consumers of one queue that can take a message now: a circular list, the next one to be served at `next`.
+ *
+ *     next -> A -> B -> C -> (A)       serving moves next on; joining is at the end of the round
+ */
+class PriorityLevel {
+  readonly priority: number;
+  next: Consumer | null = null;
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
+  join(consumer: Consumer): void {
+    const next = this.next;
+    if (next === null) {
+      consumer.following = consumer;
+      consumer.preceding = consumer;
+      this.next = consumer;
+      return;
+    }
+    const last = next.preceding as Consumer;
+    consumer.following = next;
+    consumer.preceding = last;
+    last.following = consumer;
+    next.preceding = consumer;
+  }
+
+  leave(consumer: Consumer): void {
+    const following = consumer.following as Consumer;
+    const preceding = consumer.preceding as Consumer;
+    if (following === consumer) {
+      this.next = null;
+    } else {
+      preceding.following = following;
+      following.preceding = preceding;
+      if (this.next === consumer) this.next = following;
+    }
+    consumer.following = null;
+    consumer.preceding = null;
+  }
+}
+
+/** All consumers of a queue: who they are, who is active, whose turn it is. Round robin within the highest priority. */
+export class ConsumerSet {
+  readonly #all = new Set<Consumer>();
+  /** Highest priority first; a level stays once it was used. */
+  readonly #levels: PriorityLevel[] = [];
+  readonly #singleActive: boolean;
+  /** The one that is served where only one may be. */
+  #active: Consumer | null = null;
+
+  constructor(singleActive: boolean) {
+    this.#singleActive = singleActive;
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  get all(): ReadonlySet<Consumer> {
+    return this.#all;
+  }
+
+  get active(): Consumer | null {
+    return this.#active;
+  }
+
+  add(consumer: Consumer): void {
+    this.#all.add(consumer);
+    if (this.#singleActive) this.#active ??= consumer;
+    this.refresh(consumer);
+  }
+
+  remove(consumer: Consumer): void {
+    if (!this.#all.delete(consumer)) return;
+    if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
+    if (this.#active !== consumer) return;
+    this.#active = null;
+    for (const other of this.#all) if (this.#active === null || other.priority > this.#active.priority) this.#active = other;
+    if (this.#active !== null) this.refresh(this.#active);
+  }
+
+  /** Lets the consumer join or leave the round, after its credit or its channel's state changed. */
+  refresh(consumer: Consumer): void {
+    const joined = consumer.following !== null;
+    const willing = consumer.willing && this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
+    if (willing === joined) return;
+    if (willing) this.#level(consumer.priority).join(consumer);
+    else this.#level(consumer.priority).leave(consumer);
+  }
+
+  /** Who is to be served, without moving on; null where nobody can take a message. */
+  peek(): Consumer | null {
+    for (let index = 0; index < this.#levels.length; index++) {
+      const next = (this.#levels[index] as PriorityLevel).next;
+      if (next !== null) return next;
+    }
+    return null;
+  }
+
+  /** Moves the round on behind `consumer`, which `peek` returned. */
+  served(consumer: Consumer): void {
+    if (consumer.following !== null) this.#level(consumer.priority).next = consumer.following;
+  }
+
+  #level(priority: number): PriorityLevel {
+    const first = this.#levels[0];
+    if (first !== undefined && first.priority === priority) return first;
+    let index = 0;
+    for (; index < this.#levels.length; index++) {
+      const level = this.#levels[index] as PriorityLevel;
+      if (level.priority === priority) return level;
+      if (level.priority < priority) break;
+    }
+    const level = new PriorityLevel(priority);
+    this.#levels.splice(index, 0, level);
+    return level;
+  }
+}

@@ -1,0 +1,149 @@
+import { BrokerError, resourceName } from "../errors.ts";
+import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
+
+/** What happens to a publish that a full queue cannot take. */
+export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
+
+/** A queue's optional arguments, checked and named. Absent limits are -1, absent names null. */
+export interface QueueArguments {
+  readonly type: "classic" | "quorum";
+  readonly messageTtlMs: number;
+  readonly expiresMs: number;
+  readonly lengthMax: number;
+  readonly lengthBytesMax: number;
+  readonly overflow: Overflow;
+  readonly deadLetterExchange: string | null;
+  readonly deadLetterRoutingKey: string | null;
+  /** 0 where the queue has no priorities. */
+  readonly priorityMax: number;
+  readonly singleActiveConsumer: boolean;
+  /** Failed deliveries after which a message is dead-lettered; -1 is no limit. */
+  readonly deliveryLimit: number;
+}
+
+/** RabbitMQ's names of field types, as they stand in its explanations. */
+export function fieldTypeName(value: FieldValue): string {
+  return fieldTypeNames[value.kind];
+}
+
+const fieldTypeNames = {
+  boolean: "bool",
+  int8: "byte",
+  uint8: "unsignedbyte",
+  int16: "short",
+  uint16: "unsignedshort",
+  int32: "signedint",
+  uint32: "unsignedint",
+  int64: "long",
+  float: "float",
+  double: "double",
+  decimal: "decimal",
+  string: "longstr",
+  "opaque-string": "longstr",
+  binary: "binary",
+  timestamp: "timestamp",
+  array: "array",
+  table: "table",
+  void: "void",
+} satisfies Record<FieldValue["kind"], string>;
+
+/** Erlang's longest timer, which bounds expiry and TTL in RabbitMQ: clients test for it. */
+const expiryMsMax = 4_294_967_295;
+const prioritiesMax = 255;
+/** Failed deliveries a quorum queue allows by default (features of RabbitMQ 4.x). */
+const quorumDeliveryLimit = 20;
+
+/** Reads one queue's arguments. Throws precondition-failed with RabbitMQ's explanation. */
+export class ArgumentReader {
+  readonly #table: FieldTable;
+  readonly #title: string;
+
+  constructor(table: FieldTable, title: string) {
+    this.#table = table;
+    this.#title = title;
+  }
+
+  refuse(name: string, why: string): never {
+    throw new BrokerError("precondition-failed", `invalid arg '${name}' for ${this.#title}: ${why}`);
+  }
+
+  /** A non-negative integer, or -1 where the argument is absent. */
+  count(name: string): number {
+    const value = findField(this.#table, name);
+    if (value === undefined) return -1;
+    const number = this.#integer(name, value);
+    if (number < 0) this.refuse(name, `{value_negative,${number}}`);
+    return number;
+  }
+
+  milliseconds(name: string): number {
+    const number = this.count(name);
+    if (number > expiryMsMax) this.refuse(name, `{value_too_big,${number}}`);
+    return number;
+  }
+
+  /** An integer of any sign, or undefined. */
+  integer(name: string): number | undefined {
+    const value = findField(this.#table, name);
+    return value === undefined ? undefined : this.#integer(name, value);
+  }
+
+  text(name: string): string | null {
+    const value = findField(this.#table, name);
+    if (value === undefined) return null;
+    if (value.kind !== "string") return this.refuse(name, `{unacceptable_type,${fieldTypeName(value)}}`);
+    return value.value;
+  }
+
+  flag(name: string): boolean {
+    const value = findField(this.#table, name);
+    if (value === undefined) return false;
+    if (value.kind !== "boolean") return this.refuse(name, `{unacceptable_type,${fieldTypeName(value)}}`);
+    return value.value;
+  }
+
+  #integer(name: string, value: FieldValue): number {
+    const number = value.kind === "timestamp" ? undefined : integerOf(value);
+    return number ?? this.refuse(name, `{unacceptable_type,${fieldTypeName(value)}}`);
+  }
+}
+
+function queueType(reader: ArgumentReader): "classic" | "quorum" {
+  const type = reader.text("x-queue-type") ?? "classic";
+  if (type !== "classic" && type !== "quorum") return reader.refuse("x-queue-type", `unsupported queue type '${type}'`);
+  return type;
+}
+
+function overflowOf(reader: ArgumentReader): Overflow {
+  const overflow = reader.text("x-overflow") ?? "drop-head";
+  if (overflow === "drop-head" || overflow === "reject-publish" || overflow === "reject-publish-dlx") return overflow;
+  return reader.refuse("x-overflow", `invalid value '${overflow}'`);
+}
+
+/** Checks the arguments of `queue '…' in vhost '…'`. Unknown ones, `x-queue-mode` and `x-queue-version` are ignored. */
+export function readQueueArguments(table: FieldTable, name: string, virtualHost: string): QueueArguments {
+  const reader = new ArgumentReader(table, resourceName("queue", name, virtualHost));
+  const type = queueType(reader);
+  const expiresMs = reader.milliseconds("x-expires");
+  if (expiresMs === 0) reader.refuse("x-expires", "{value_zero,0}");
+  const priorityMax = Math.max(0, reader.count("x-max-priority"));
+  if (priorityMax > prioritiesMax) reader.refuse("x-max-priority", `{max_value_exceeded,${priorityMax}}`);
+  const deadLetterExchange = reader.text("x-dead-letter-exchange");
+  const deadLetterRoutingKey = reader.text("x-dead-letter-routing-key");
+  if (deadLetterRoutingKey !== null && deadLetterExchange === null) {
+    reader.refuse("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");
+  }
+  return {
+    type,
+    messageTtlMs: reader.milliseconds("x-message-ttl"),
+    expiresMs,
+    lengthMax: reader.count("x-max-length"),
+    lengthBytesMax: reader.count("x-max-length-bytes"),
+    overflow: overflowOf(reader),
+    deadLetterExchange,
+    deadLetterRoutingKey,
+    priorityMax,
+    singleActiveConsumer: reader.flag("x-single-active-consumer"),
+    deliveryLimit: Math.max(-1, reader.integer("x-delivery-limit") ?? (type === "quorum" ? quorumDeliveryLimit : -1)),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Consumer } from "../channel/consumer.ts";
+import type { Message } from "../message.ts";
+import type { Queue } from "./queue.ts";
+
+/** One message in one queue: ready, or with a consumer and not yet acknowledged. */
+export class QueueEntry {
+  readonly queue: Queue;
+  readonly message: Message;
+  /** Place in the queue: requeued messages go back to it. */
+  readonly place: number;
+  /** When it expires in milliseconds since the epoch, 0 for never. */
+  readonly expiresAtMs: number;
+  redelivered = false;
+  /** Failed deliveries so far (header x-delivery-count). */
+  deliveryCount = 0;
+  /** Who holds it, null while it is ready or was fetched by basic.get. */
+  consumer: Consumer | null = null;
+
+  constructor(queue: Queue, message: Message, place: number, expiresAtMs: number) {
+    this.queue = queue;
+    this.message = message;
+    this.place = place;
+    this.expiresAtMs = expiresAtMs;
+  }
+}

@@ -1,0 +1,16 @@
+import type { Logger } from "../logger.ts";
+import type { Message } from "../message.ts";
+import type { Store } from "../store.ts";
+import type { Totals } from "../totals.ts";
+import type { DeathReason } from "./dead-letter.ts";
+import type { Queue } from "./queue.ts";
+
+/** What a queue needs of its virtual host. */
+export interface QueueHost {
+  readonly name: string;
+  readonly store: Store;
+  readonly totals: Totals;
+  readonly logger: Logger;
+  /** Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. */
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
+}

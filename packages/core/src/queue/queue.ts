@@ -1,0 +1,332 @@
+import type { Consumer } from "../channel/consumer.ts";
+import type { Timer } from "../clock.ts";
+import { resourceName } from "../errors.ts";
+import type { Binding } from "../exchange/binding.ts";
+import type { FieldTable } from "../field-value.ts";
+import type { Message } from "../message.ts";
+import { ConsumerSet } from "./consumer-set.ts";
+import type { DeathReason } from "./dead-letter.ts";
+import type { QueueArguments } from "./queue-arguments.ts";
+import { QueueEntry } from "./queue-entry.ts";
+import type { QueueHost } from "./queue-host.ts";
+import { ReadyMessages } from "./ready-messages.ts";
+
+/** What a client may ask for when it declares a queue. */
+export interface QueueSpec {
+  readonly durable: boolean;
+  readonly exclusive: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** What makes one queue: identity, declaration, and the connection that owns it where it is exclusive. */
+export interface QueueIdentity {
+  readonly id: number;
+  readonly name: string;
+  readonly spec: QueueSpec;
+  readonly options: QueueArguments;
+  readonly owner: object | null;
+}
+
+/**
+ * A queue: ready messages in order, consumers in their round, and what is out with consumers by count. A publish takes
+ * one of three ways, asked for in this order by the channel:
+ *
+ *     deliverNow   an idle auto-ack consumer takes it straight from the socket's bytes
+ *     refuses      full, and the overflow rule says to tell the publisher
+ *     enqueue      copied, stored by then, delivered or kept ready
+ */
+export class Queue {
+  readonly kind = "queue" as const;
+  readonly id: number;
+  readonly name: string;
+  readonly durable: boolean;
+  readonly exclusive: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: FieldTable;
+  readonly options: QueueArguments;
+  readonly owner: object | null;
+  /** True where persistent messages go to the storage engine. */
+  readonly stores: boolean;
+  /** This queue's id alone, so that the usual append allocates nothing. */
+  readonly idList: readonly number[];
+  readonly ready: ReadyMessages;
+  readonly consumers: ConsumerSet;
+  /** Bindings that lead here. */
+  readonly incoming: Set<Binding> = new Set();
+  unackedCount = 0;
+  deleted = false;
+  readonly #host: QueueHost;
+  readonly #bounded: boolean;
+  #exclusiveConsumer: Consumer | null = null;
+  #lastPlace = 0;
+  #expiryTimer: Timer | null = null;
+  #expiryAtMs = 0;
+  /** The head that may have run out is being read back from the engine. */
+  #expiryAwaitsPage = false;
+  #pageWaiters: (() => void)[] = [];
+
+  constructor(identity: QueueIdentity, host: QueueHost) {
+    const { spec, options } = identity;
+    this.id = identity.id;
+    this.name = identity.name;
+    this.durable = spec.durable;
+    this.exclusive = spec.exclusive;
+    this.autoDelete = spec.autoDelete;
+    this.arguments = spec.arguments;
+    this.options = options;
+    this.owner = identity.owner;
+    this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
+    this.idList = [identity.id];
+    this.#host = host;
+    this.#bounded = options.lengthMax >= 0 || options.lengthBytesMax >= 0;
+    this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
+    this.consumers = new ConsumerSet(options.singleActiveConsumer);
+  }
+
+  /** `queue 'q' in vhost '/'`. */
+  get title(): string {
+    return resourceName("queue", this.name, this.#host.name);
+  }
+
+  get readyCount(): number {
+    return this.ready.count;
+  }
+
+  get consumerCount(): number {
+    return this.consumers.count;
+  }
+
+  /** True while one consumer has the queue to itself. */
+  get exclusivelyConsumed(): boolean {
+    return this.#exclusiveConsumer !== null;
+  }
+
+  /** True where deliveries carry `x-delivery-count`. */
+  get countsDeliveries(): boolean {
+    return this.options.deliveryLimit >= 0 || this.options.type === "quorum";
+  }
+
+  /** Hands an un-owned message to an idle auto-ack consumer; false where there is none. */
+  deliverNow(message: Message): boolean {
+    const consumer = this.consumers.peek();
+    if (consumer === null || !consumer.noAck || this.ready.count > 0) return false;
+    this.consumers.served(consumer);
+    consumer.channel.deliverSettled(consumer, message, false, 0);
+    return true;
+  }
+
+  /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
+  refuses(message: Message): boolean {
+    if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.sizeBytes)) return false;
+    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
+    return true;
+  }
+
+  /** Takes a message that is stored by now where it has to be. */
+  enqueue(message: Message): void {
+    message.own();
+    const entry = new QueueEntry(this, message, ++this.#lastPlace, this.#expiresAtMs(message));
+    if (this.ready.count === 0) {
+      const consumer = this.consumers.peek();
+      if (consumer !== null) {
+        this.#deliver(consumer, entry);
+        return;
+      }
+    }
+    this.ready.push(entry);
+    if (this.#bounded) this.#dropOverflow();
+    if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+  }
+
+  /** Takes over a message that recovery found; `dropExpired` follows when all are there. */
+  restore(lsn: number, priority: number, expirationMs: number, publishedAtMs: number, sizeBytes: number): void {
+    const ttlMs = this.#ttlMs(expirationMs);
+    const expiresAtMs = ttlMs < 0 ? 0 : publishedAtMs + ttlMs;
+    this.ready.restore(priority, lsn, ++this.#lastPlace, expiresAtMs, sizeBytes);
+  }
+
+  /** Delivers ready messages while there are consumers that take them. */
+  dispatch(): void {
+    for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
+      const consumer = this.consumers.peek();
+      if (consumer === null) return;
+      const entry = list.shift();
+      if (entry === null) return;
+      if (this.#expired(entry)) this.#die(entry, "expired");
+      else this.#deliver(consumer, entry);
+    }
+  }
+
+  /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
+  pagedIn(): void {
+    if (this.#bounded) this.#dropOverflow();
+    if (this.#expiryAwaitsPage) this.dropExpired();
+    const waiters = this.#pageWaiters;
+    this.#pageWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Resolves when messages that are being read back have arrived; `take` returns null until then. */
+  whenPagedIn(): Promise<void> {
+    return new Promise((resolve) => this.#pageWaiters.push(resolve));
+  }
+
+  /** basic.get: the next message or null. The caller settles it or gives it back. */
+  take(): QueueEntry | null {
+    for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
+      const entry = list.shift();
+      if (entry === null) return null;
+      if (!this.#expired(entry)) return entry;
+      this.#die(entry, "expired");
+    }
+    return null;
+  }
+
+  /** A delivered entry is done with: acknowledged, or taken without acknowledgement. */
+  settle(entry: QueueEntry): void {
+    if (this.stores && entry.message.lsn > 0) this.#host.store.settle(this.id, entry.message.lsn);
+  }
+
+  /** A consumer gives an entry back. `failed` counts against the delivery limit. Order is kept by place. */
+  requeue(entry: QueueEntry, failed: boolean): void {
+    entry.consumer = null;
+    if (this.deleted) {
+      this.settle(entry);
+      return;
+    }
+    entry.redelivered = true;
+    if (failed) entry.deliveryCount++;
+    const limit = this.options.deliveryLimit;
+    if (limit >= 0 && entry.deliveryCount > limit) {
+      this.#die(entry, "delivery_limit");
+      return;
+    }
+    if (this.#expired(entry)) {
+      this.#die(entry, "expired");
+      return;
+    }
+    this.ready.requeue(entry);
+    if (this.#bounded) this.#dropOverflow();
+    if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+  }
+
+  /** A consumer refuses an entry for good. */
+  reject(entry: QueueEntry): void {
+    if (this.deleted) this.settle(entry);
+    else this.#die(entry, "rejected");
+  }
+
+  addConsumer(consumer: Consumer): void {
+    if (consumer.exclusive) this.#exclusiveConsumer = consumer;
+    this.consumers.add(consumer);
+  }
+
+  removeConsumer(consumer: Consumer): void {
+    if (this.#exclusiveConsumer === consumer) this.#exclusiveConsumer = null;
+    this.consumers.remove(consumer);
+    if (!this.deleted && this.ready.count > 0) this.dispatch();
+  }
+
+  /** The consumer's credit or its channel's state changed. */
+  consumerChanged(consumer: Consumer): void {
+    this.consumers.refresh(consumer);
+    if (consumer.following !== null && this.ready.count > 0) this.dispatch();
+  }
+
+  /** Drops all ready messages and returns how many there were. Unacknowledged ones stay with their consumers. */
+  purge(): number {
+    const count = this.ready.count;
+    this.ready.clear((lsn) => {
+      if (this.stores && lsn > 0) this.#host.store.settle(this.id, lsn);
+    });
+    this.#host.totals.dropped.purged += count;
+    return count;
+  }
+
+  /** Ends the queue's timers; the virtual host has taken it out of every list. */
+  retire(): void {
+    this.deleted = true;
+    this.#expiryTimer?.cancel();
+    this.#expiryTimer = null;
+    this.pagedIn();
+  }
+
+  /** Drops what has run out at the head of each list, and sets the timer for the next. */
+  dropExpired(): void {
+    this.#expiryAtMs = 0;
+    this.#expiryAwaitsPage = false;
+    for (const list of this.ready.lists) {
+      for (let entry = list.peek(); entry !== null; entry = list.peek()) {
+        if (!this.#expired(entry)) {
+          if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+          break;
+        }
+        list.shift();
+        this.#die(entry, "expired");
+      }
+      if (list.count > 0 && list.peek() === null) this.#expiryAwaitsPage = true;
+    }
+  }
+
+  #deliver(consumer: Consumer, entry: QueueEntry): void {
+    this.consumers.served(consumer);
+    const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
+    if (consumer.noAck) {
+      this.settle(entry);
+      consumer.channel.deliverSettled(consumer, entry.message, entry.redelivered, deliveryCount);
+    } else {
+      entry.consumer = consumer;
+      this.unackedCount++;
+      consumer.channel.deliverUnacked(consumer, entry, deliveryCount);
+    }
+  }
+
+  /** Order matters to a crash between the two: stored in its new queue first, settled in the old one after. */
+  #die(entry: QueueEntry, reason: DeathReason): void {
+    this.#host.deadLetter(this, entry.message, reason);
+    this.settle(entry);
+  }
+
+  #full(addedBytes: number): boolean {
+    const { lengthMax, lengthBytesMax } = this.options;
+    if (lengthMax >= 0 && this.ready.count >= lengthMax) return true;
+    return lengthBytesMax >= 0 && this.ready.bytes + addedBytes > lengthBytesMax;
+  }
+
+  #dropOverflow(): void {
+    if (this.options.overflow !== "drop-head") return;
+    const { lengthMax, lengthBytesMax } = this.options;
+    const over = (): boolean =>
+      (lengthMax >= 0 && this.ready.count > lengthMax) || (lengthBytesMax >= 0 && this.ready.bytes > lengthBytesMax);
+    while (over()) {
+      const entry = this.ready.first()?.shift() ?? null;
+      if (entry === null) return;
+      this.#die(entry, "maxlen");
+    }
+  }
+
+  #ttlMs(expirationMs: number): number {
+    const queueTtlMs = this.options.messageTtlMs;
+    if (expirationMs < 0) return queueTtlMs;
+    return queueTtlMs < 0 ? expirationMs : Math.min(expirationMs, queueTtlMs);
+  }
+
+  #expiresAtMs(message: Message): number {
+    if (message.expirationMs < 0 && this.options.messageTtlMs < 0) return 0;
+    return this.#host.store.clock.nowMs() + this.#ttlMs(message.expirationMs);
+  }
+
+  #expired(entry: QueueEntry): boolean {
+    return entry.expiresAtMs !== 0 && entry.expiresAtMs <= this.#host.store.clock.nowMs();
+  }
+
+  /** One timer a queue, at the earliest head: others are dropped when they become the head. */
+  #watchExpiry(atMs: number): void {
+    if (this.#expiryAtMs !== 0 && this.#expiryAtMs <= atMs) return;
+    this.#expiryTimer?.cancel();
+    this.#expiryAtMs = atMs;
+    const delayMs = Math.max(0, atMs - this.#host.store.clock.nowMs());
+    this.#expiryTimer = this.#host.store.clock.after(delayMs, () => this.dropExpired());
+  }
+}

@@ -1,0 +1,170 @@
+import type { Logger } from "../logger.ts";
+import type { Message } from "../message.ts";
+import type { Store } from "../store.ts";
+import { EntryRing } from "./entry-ring.ts";
+import { PagedRows } from "./paged-rows.ts";
+import type { Queue } from "./queue.ts";
+import { QueueEntry } from "./queue-entry.ts";
+import { ReturnedHeap } from "./returned-heap.ts";
+
+/** A row on its way back into memory. */
+interface IncomingRow {
+  readonly lsn: number;
+  readonly place: number;
+  readonly expiresAtMs: number;
+  readonly sizeBytes: number;
+  readonly redelivered: boolean;
+  readonly resident: QueueEntry | null;
+}
+
+const readRetryMs = 1000;
+
+/**
+ * The messages of one queue (and priority) that nobody holds, in order:
+ *
+ *     returned heap | window ring | incoming rows | paged rows
+ *     requeued        in memory     being read      in the storage engine
+ *
+ * What was requeued had been delivered, so its place is before everything in the window. The window is bounded in bytes
+ * and messages; behind it stored messages are only rows, and transient ones rows that keep their entry.
+ */
+export class ReadyList {
+  readonly #queue: Queue;
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #returned = new ReturnedHeap();
+  readonly #window = new EntryRing();
+  #windowBytes = 0;
+  #incoming: IncomingRow[] = [];
+  readonly #paged = new PagedRows();
+  #bytes = 0;
+
+  constructor(queue: Queue, store: Store, logger: Logger) {
+    this.#queue = queue;
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  get count(): number {
+    return this.#returned.count + this.#window.count + this.#incoming.length + this.#paged.count;
+  }
+
+  /** Native properties and bodies in bytes, in memory or not. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds an entry behind all others. */
+  push(entry: QueueEntry): void {
+    const sizeBytes = entry.message.sizeBytes;
+    this.#bytes += sizeBytes;
+    if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
+      this.#window.push(entry);
+      this.#windowBytes += sizeBytes;
+      return;
+    }
+    const stored = this.#queue.stores && entry.message.lsn > 0;
+    this.#paged.push(entry.message.lsn, entry.place, entry.expiresAtMs, sizeBytes, false, stored ? null : entry);
+  }
+
+  /** Adds a stored message at recovery, without its body. */
+  restore(lsn: number, place: number, expiresAtMs: number, sizeBytes: number): void {
+    this.#bytes += sizeBytes;
+    // After a crash nobody knows what had been delivered, so everything might have been.
+    this.#paged.push(lsn, place, expiresAtMs, sizeBytes, true, null);
+  }
+
+  /** Puts a delivered entry back to its place. */
+  requeue(entry: QueueEntry): void {
+    this.#bytes += entry.message.sizeBytes;
+    this.#returned.push(entry);
+  }
+
+  /** The first entry, or null where there is none in memory (a read may be under way: `Queue.dispatch` follows it). */
+  peek(): QueueEntry | null {
+    const entry = this.#returned.peek() ?? this.#window.peek();
+    if (entry === null) this.#pageIn();
+    return entry;
+  }
+
+  /** Removes the first entry; null as for `peek`. */
+  shift(): QueueEntry | null {
+    let entry = this.#returned.shift();
+    if (entry === null) {
+      entry = this.#window.shift();
+      if (entry !== null) this.#windowBytes -= entry.message.sizeBytes;
+      if (this.#paged.count > 0) this.#pageIn();
+    }
+    if (entry !== null) this.#bytes -= entry.message.sizeBytes;
+    return entry;
+  }
+
+  /** Empties the list, calling `settle` with the identity (0 where not stored) of each message. */
+  clear(settle: (lsn: number) => void): void {
+    for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) settle(entry.message.lsn);
+    for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) settle(entry.message.lsn);
+    for (const row of this.#incoming) settle(row.lsn);
+    // A read under way finds another array here and drops what it brings.
+    this.#incoming = [];
+    for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) settle(row.lsn);
+    this.#bytes = 0;
+    this.#windowBytes = 0;
+  }
+
+  #fitsWindow(): boolean {
+    if (!this.#queue.stores) return true;
+    const limits = this.#store.limits;
+    return this.#windowBytes < limits.queueWindowBytesMax && this.#window.count < limits.queueWindowMessagesMax;
+  }
+
+  /** Begins to read the next rows back where the window runs low. */
+  #pageIn(): void {
+    const limits = this.#store.limits;
+    if (this.#incoming.length > 0 || this.#paged.count === 0) return;
+    if (this.#window.count > limits.pageMessagesMax / 2 || this.#windowBytes > limits.queueWindowBytesMax / 2) return;
+    const rows: IncomingRow[] = [];
+    let bytes = 0;
+    while (rows.length < limits.pageMessagesMax && bytes < limits.queueWindowBytesMax / 4) {
+      const row = this.#paged.shift();
+      if (row === null) break;
+      rows.push({ ...row });
+      bytes += row.sizeBytes;
+    }
+    this.#incoming = rows;
+    this.#read(rows);
+  }
+
+  #read(rows: IncomingRow[]): void {
+    const stored = rows.filter((row) => row.resident === null).map((row) => row.lsn);
+    this.#store.engine.read(stored).then(
+      (messages) => {
+        if (this.#incoming === rows) this.#arrive(rows, messages);
+      },
+      (error: unknown) => {
+        const fields = { queue: this.#queue.name, error: String(error) };
+        this.#logger.error(fields, "cannot read messages back from the store, trying again");
+        this.#store.clock.after(readRetryMs, () => {
+          if (this.#incoming === rows) this.#read(rows);
+        });
+      },
+    );
+  }
+
+  #arrive(rows: readonly IncomingRow[], messages: readonly Message[]): void {
+    this.#incoming = [];
+    let next = 0;
+    for (const row of rows) {
+      const entry = row.resident ?? this.#revive(row, messages[next++] as Message);
+      this.#window.push(entry);
+      this.#windowBytes += entry.message.sizeBytes;
+    }
+    this.#queue.dispatch();
+    this.#queue.pagedIn();
+  }
+
+  #revive(row: IncomingRow, message: Message): QueueEntry {
+    const entry = new QueueEntry(this.#queue, message, row.place, row.expiresAtMs);
+    entry.redelivered = row.redelivered;
+    return entry;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Exchange } from "./exchange/exchange.ts";
+import type { Queue } from "./queue/queue.ts";
+
+/**
+ * Where a message was published to: exchange and routing key, and, while the topology stands still, the queues that
+ * they lead to. A publisher repeats itself, so adapters keep the Route of the last publish (and a few more) and pay for
+ * no lookup while `version` matches the virtual host's.
+ */
+export class Route {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The adapter's encoding of exchange and routing key for delivery, built once a route. */
+  wire: Uint8Array | null = null;
+  /** The virtual host's topology version that `source` and `targets` belong to; -1 is unresolved. */
+  version = -1;
+  source: Exchange | null = null;
+  /** Null where the targets depend on the headers of each message. */
+  targets: readonly Queue[] | null = null;
+
+  constructor(exchange: string, routingKey: string) {
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+  }
+}

@@ -1,0 +1,143 @@
+import type { Alarms } from "./alarms.ts";
+import type { Clock } from "./clock.ts";
+import type { Limits } from "./limits.ts";
+import type { Logger } from "./logger.ts";
+import type { Message } from "./message.ts";
+import type { Lsn, StorageEngine, StorageListener } from "./storage-engine.ts";
+import type { Turn, TurnTask } from "./turn.ts";
+
+/** Told whenever the durable watermark moved. */
+export interface DurabilityWaiter {
+  durableAdvanced(durable: Lsn): void;
+}
+
+interface PendingPromise {
+  readonly lsn: Lsn;
+  readonly resolve: () => void;
+}
+
+/**
+ * The broker's side of the storage seam: sees to one flush a turn, wakes who waits for the watermark, holds publishers
+ * back while too much is not durable yet, and raises the disk alarm while the engine cannot write.
+ */
+export class Store implements StorageListener, TurnTask {
+  readonly engine: StorageEngine;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly #turn: Turn;
+  readonly #alarms: Alarms;
+  readonly #logger: Logger;
+  readonly #waiters = new Set<DurabilityWaiter>();
+  readonly #promises: PendingPromise[] = [];
+  readonly #held = new Set<() => void>();
+  #flushAsked = false;
+  #failing = false;
+  #inGroup = false;
+
+  constructor(engine: StorageEngine, limits: Limits, clock: Clock, turn: Turn, alarms: Alarms, logger: Logger) {
+    this.engine = engine;
+    this.limits = limits;
+    this.clock = clock;
+    this.#turn = turn;
+    this.#alarms = alarms;
+    this.#logger = logger;
+  }
+
+  /** False while the engine reports that it cannot write. */
+  get healthy(): boolean {
+    return !this.#failing;
+  }
+
+  append(queueIds: readonly number[], message: Message): void {
+    message.lsn = this.engine.append(queueIds, message);
+    if (!this.#flushAsked) this.#askFlush();
+  }
+
+  settle(queueId: number, lsn: Lsn): void {
+    this.engine.settle(queueId, lsn);
+    if (!this.#flushAsked) this.#askFlush();
+  }
+
+  put(key: string, value: Uint8Array | null): Lsn {
+    const lsn = this.engine.put(key, value);
+    if (!this.#flushAsked) this.#askFlush();
+    return lsn;
+  }
+
+  /** As the engine's `atomic`; a group inside a group is part of it. */
+  atomic(writes: () => void): Lsn {
+    if (this.#inGroup) {
+      writes();
+      return this.engine.durable;
+    }
+    this.#inGroup = true;
+    try {
+      return this.engine.atomic(writes);
+    } finally {
+      this.#inGroup = false;
+      if (!this.#flushAsked) this.#askFlush();
+    }
+  }
+
+  /** Resolves when everything up to `lsn` is durable. For topology and transactions, never for a message. */
+  whenDurable(lsn: Lsn): Promise<void> {
+    if (lsn <= this.engine.durable) return Promise.resolve();
+    return new Promise((resolve) => this.#promises.push({ lsn, resolve }));
+  }
+
+  /** Calls `waiter` at every move of the watermark until `ignore`. */
+  await(waiter: DurabilityWaiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  ignore(waiter: DurabilityWaiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** True where publishers have to wait for the medium: `undurableBytesMax`. */
+  get publishersHeld(): boolean {
+    return this.engine.pendingBytes > this.limits.undurableBytesMax;
+  }
+
+  /** Calls `run` once when publishers may go on. Returns the cancellation. */
+  whenPublishersFree(run: () => void): () => void {
+    this.#held.add(run);
+    return () => this.#held.delete(run);
+  }
+
+  durable(): void {
+    const durable = this.engine.durable;
+    for (const waiter of this.#waiters) waiter.durableAdvanced(durable);
+    const promises = this.#promises;
+    let done = 0;
+    while (done < promises.length && (promises[done] as PendingPromise).lsn <= durable) promises[done++]?.resolve();
+    if (done > 0) promises.splice(0, done);
+    if (this.#held.size > 0 && !this.publishersHeld) {
+      const held = [...this.#held];
+      this.#held.clear();
+      for (const run of held) run();
+    }
+  }
+
+  failed(error: Error): void {
+    this.#failing = true;
+    this.#logger.error({ engine: this.engine.name, error: error.message }, "the store cannot write: publishers are blocked");
+    this.#alarms.set("disk", "storage", true);
+  }
+
+  recovered(): void {
+    this.#failing = false;
+    this.#logger.info({ engine: this.engine.name }, "the store writes again");
+    this.#alarms.set("disk", "storage", false);
+  }
+
+  endTurn(): void {
+    this.#flushAsked = false;
+    this.engine.flush();
+  }
+
+  #askFlush(): void {
+    this.#flushAsked = true;
+    this.#turn.storageDirty(this);
+  }
+}

@@ -1,0 +1,182 @@
+import { bindingKey, bindingValue, exchangeKey, exchangeValue, queueKey, queueValue } from "./definitions.ts";
+import { queueArgumentNames, requireSameArguments, requireSameFlag } from "./equivalence.ts";
+import { BrokerError, resourceName } from "./errors.ts";
+import { Binding, type BindingSpec, bindingId, type Destination } from "./exchange/binding.ts";
+import { Exchange, type ExchangeSpec, isExchangeType } from "./exchange/exchange.ts";
+import { Queue, type QueueSpec } from "./queue/queue.ts";
+import { readQueueArguments } from "./queue/queue-arguments.ts";
+import type { Lsn } from "./storage-engine.ts";
+import type { VirtualHost } from "./virtual-host.ts";
+
+/** Durable at once: nothing had to be written. */
+const noWrite: Lsn = 0;
+
+/**
+ * Changes to the exchanges, queues and bindings of one virtual host. Each is made at once and returns the Lsn at which
+ * it is durable, 0 where nothing had to be stored; callers wait for it before they answer. Permissions and names are
+ * the caller's business (client-connection.ts).
+ */
+export class Topology {
+  readonly #host: VirtualHost;
+  #bindingCount = 0;
+
+  constructor(host: VirtualHost) {
+    this.#host = host;
+  }
+
+  declareExchange(name: string, spec: ExchangeSpec): Lsn {
+    if (!isExchangeType(spec.type)) {
+      throw new BrokerError("precondition-failed", `unknown exchange type '${spec.type}'`);
+    }
+    const existing = this.#host.exchanges.get(name);
+    if (existing !== undefined) {
+      requireSameFlag(existing.title, "type", spec.type, existing.type);
+      requireSameFlag(existing.title, "durable", spec.durable, existing.durable);
+      requireSameFlag(existing.title, "auto_delete", spec.autoDelete, existing.autoDelete);
+      requireSameFlag(existing.title, "internal", spec.internal, existing.internal);
+      requireSameArguments(existing.title, ["alternate-exchange"], spec.arguments, existing.arguments);
+      return noWrite;
+    }
+    const maximum = this.#host.store.limits.exchangesPerVirtualHostMax;
+    if (this.#host.exchanges.size >= maximum) {
+      const title = resourceName("exchange", name, this.#host.name);
+      throw new BrokerError("precondition-failed", `cannot declare ${title}: exchange limit of ${maximum} is reached`);
+    }
+    const exchange = this.addExchange(new Exchange(this.#host.name, name, spec.type, spec));
+    return exchange.durable ? this.#host.store.put(exchangeKey(this.#host.name, name), exchangeValue(exchange)) : noWrite;
+  }
+
+  /** Takes an exchange into the virtual host without storing it; recovery calls it for stored ones. */
+  addExchange(exchange: Exchange): Exchange {
+    this.#host.exchanges.set(exchange.name, exchange);
+    this.#host.topologyVersion++;
+    return exchange;
+  }
+
+  removeExchange(exchange: Exchange): Lsn {
+    if (exchange.deleted) return noWrite;
+    exchange.deleted = true;
+    return this.#host.store.atomic(() => {
+      for (const binding of [...exchange.bindings.values(), ...exchange.incoming]) this.#unlink(binding);
+      this.#host.exchanges.delete(exchange.name);
+      this.#host.topologyVersion++;
+      if (exchange.durable) this.#host.store.put(exchangeKey(this.#host.name, exchange.name), null);
+    });
+  }
+
+  /** Throws precondition-failed where an existing queue was declared differently. */
+  requireEquivalent(queue: Queue, spec: QueueSpec): void {
+    requireSameFlag(queue.title, "durable", spec.durable, queue.durable);
+    requireSameFlag(queue.title, "auto_delete", spec.autoDelete, queue.autoDelete);
+    requireSameFlag(queue.title, "exclusive", spec.exclusive, queue.exclusive);
+    requireSameArguments(queue.title, queueArgumentNames, spec.arguments, queue.arguments);
+  }
+
+  /** Makes a queue that does not exist yet. */
+  createQueue(name: string, spec: QueueSpec, owner: object | null): { queue: Queue; lsn: Lsn } {
+    const host = this.#host;
+    const options = readQueueArguments(spec.arguments, name, host.name);
+    if (options.type === "quorum") requireQuorumShape(spec, resourceName("queue", name, host.name));
+    const maximum = host.store.limits.queuesPerVirtualHostMax;
+    if (host.queues.size >= maximum) {
+      const text = `cannot declare ${resourceName("queue", name, host.name)}: queue limit in vhost '${host.name}' (${maximum}) is reached`;
+      throw new BrokerError("precondition-failed", text);
+    }
+    const queue = new Queue({ id: host.parts.nextQueueId(), name, spec, options, owner }, host);
+    this.addQueue(queue);
+    host.queueUsed(queue);
+    const stored = queue.durable && !queue.exclusive;
+    return { queue, lsn: stored ? host.store.put(queueKey(host.name, name), queueValue(queue)) : noWrite };
+  }
+
+  /** Takes a queue into the virtual host without storing it; recovery calls it for stored ones. */
+  addQueue(queue: Queue): void {
+    this.#host.queues.set(queue.name, queue);
+    this.#host.topologyVersion++;
+  }
+
+  /** Removes a queue with its messages and bindings; its consumers are told. */
+  removeQueue(queue: Queue): Lsn {
+    if (queue.deleted) return noWrite;
+    const host = this.#host;
+    const lsn = host.store.atomic(() => {
+      for (const binding of [...queue.incoming]) this.#unlink(binding);
+      host.queues.delete(queue.name);
+      host.topologyVersion++;
+      queue.purge();
+      if (queue.durable && !queue.exclusive) host.store.put(queueKey(host.name, queue.name), null);
+    });
+    queue.retire();
+    host.queueRemoved(queue);
+    for (const consumer of [...queue.consumers.all]) {
+      queue.consumers.remove(consumer);
+      consumer.channel.queueDeleted(consumer);
+    }
+    return lsn;
+  }
+
+  /** Binds. The source is looked for first, so it is the one named where both are missing. Repeating is fine. */
+  bind(spec: BindingSpec): Lsn {
+    const maximum = this.#host.store.limits.bindingsPerVirtualHostMax;
+    if (this.#bindingCount >= maximum) {
+      throw new BrokerError("precondition-failed", `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`);
+    }
+    const binding = this.addBinding(spec);
+    if (binding === null || !binding.durable) return noWrite;
+    return this.#host.store.put(bindingKey(this.#host.name, binding), bindingValue(binding));
+  }
+
+  /** Puts a binding in force without storing it, null where it already was; recovery calls it for stored ones. */
+  addBinding(spec: BindingSpec): Binding | null {
+    const { source, destination } = this.#ends(spec);
+    const binding = new Binding(source, destination, spec.routingKey, spec.arguments);
+    if (source.bindings.has(binding.id)) return null;
+    source.matcher.add(binding);
+    source.bindings.set(binding.id, binding);
+    destination.incoming.add(binding);
+    this.#bindingCount++;
+    this.#host.topologyVersion++;
+    return binding;
+  }
+
+  /** Unbinds; a binding that does not exist is fine. */
+  unbind(spec: BindingSpec): Lsn {
+    const { source, destination } = this.#ends(spec);
+    const binding = source.bindings.get(bindingId(destination.kind, destination.name, spec.routingKey, spec.arguments));
+    if (binding === undefined) return noWrite;
+    return this.#host.store.atomic(() => this.#unlink(binding));
+  }
+
+  #ends(spec: BindingSpec): { source: Exchange; destination: Destination } {
+    const source = this.#host.requireExchange(spec.source);
+    const isQueue = spec.destinationKind === "queue";
+    const destination = isQueue
+      ? this.#host.requireQueue(spec.destination)
+      : this.#host.requireExchange(spec.destination);
+    return { source, destination };
+  }
+
+  /** Takes one binding out; the last one takes an auto-delete source with it. */
+  #unlink(binding: Binding): void {
+    const { source } = binding;
+    if (!source.bindings.delete(binding.id)) return;
+    source.matcher.remove(binding);
+    binding.destination.incoming.delete(binding);
+    this.#bindingCount--;
+    this.#host.topologyVersion++;
+    if (binding.durable) this.#host.store.put(bindingKey(this.#host.name, binding), null);
+    if (source.autoDelete && source.bindings.size === 0) this.removeExchange(source);
+  }
+}
+
+/** Quorum queues are durable, shared and permanent (RabbitMQ's words). */
+function requireQuorumShape(spec: QueueSpec, title: string): void {
+  const wrong = !spec.durable
+    ? "non-durable"
+    : spec.exclusive
+      ? "exclusive-owner"
+      : spec.autoDelete
+        ? "auto-delete"
+        : null;
+  if (wrong !== null) throw new BrokerError("precondition-failed", `invalid property '${wrong}' for ${title}`);
+}

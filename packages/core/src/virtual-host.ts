@@ -1,0 +1,233 @@
+import { PublishResult } from "./channel/publish-result.ts";
+import type { Timer } from "./clock.ts";
+import { BrokerError, resourceName } from "./errors.ts";
+import { Exchange, type ExchangeType } from "./exchange/exchange.ts";
+import { newRouting, type RoutingTable, routeInto } from "./exchange/router.ts";
+import { emptyFieldTable, type FieldTable } from "./field-value.ts";
+import type { Logger } from "./logger.ts";
+import type { Message } from "./message.ts";
+import { type DeathReason, deadLetterMessage, deathCycles } from "./queue/dead-letter.ts";
+import { Queue } from "./queue/queue.ts";
+import { readQueueArguments } from "./queue/queue-arguments.ts";
+import type { QueueHost } from "./queue/queue-host.ts";
+import type { Route } from "./route.ts";
+import type { Store } from "./store.ts";
+import { Topology } from "./topology.ts";
+import type { Totals } from "./totals.ts";
+import type { Turn } from "./turn.ts";
+
+/** What all virtual hosts of a broker share. */
+export interface BrokerParts {
+  readonly store: Store;
+  readonly turn: Turn;
+  readonly totals: Totals;
+  readonly logger: Logger;
+  /** Ids of queues, over all virtual hosts. */
+  nextQueueId(): number;
+}
+
+const predeclared: readonly (readonly [name: string, type: ExchangeType])[] = [
+  ["", "direct"],
+  ["amq.direct", "direct"],
+  ["amq.fanout", "fanout"],
+  ["amq.topic", "topic"],
+  ["amq.headers", "headers"],
+  ["amq.match", "headers"],
+];
+
+/** One name space of exchanges and queues, and the way of a message through it. */
+export class VirtualHost implements QueueHost, RoutingTable {
+  readonly name: string;
+  readonly parts: BrokerParts;
+  readonly store: Store;
+  readonly turn: Turn;
+  readonly totals: Totals;
+  readonly logger: Logger;
+  readonly topology: Topology;
+  readonly exchanges: Map<string, Exchange> = new Map();
+  readonly queues: Map<string, Queue> = new Map();
+  /** Direct-reply addresses: queues that nobody declared and nobody lists. */
+  readonly #replyQueues = new Map<string, Queue>();
+  readonly #unusedTimers = new Map<Queue, Timer>();
+  /** Moves with every change that a remembered route may depend on. */
+  topologyVersion = 0;
+
+  constructor(name: string, parts: BrokerParts) {
+    this.name = name;
+    this.parts = parts;
+    this.store = parts.store;
+    this.turn = parts.turn;
+    this.totals = parts.totals;
+    this.logger = parts.logger;
+    this.topology = new Topology(this);
+    const spec = { durable: true, autoDelete: false, internal: false, arguments: emptyFieldTable };
+    for (const [exchange, type] of predeclared) this.exchanges.set(exchange, new Exchange(name, exchange, type, spec));
+    const trace = new Exchange(name, "amq.rabbitmq.trace", "topic", { ...spec, internal: true });
+    this.exchanges.set(trace.name, trace);
+  }
+
+  exchange(name: string): Exchange | undefined {
+    return this.exchanges.get(name);
+  }
+
+  queue(name: string): Queue | undefined {
+    return this.queues.get(name) ?? this.#replyQueues.get(name);
+  }
+
+  /** The exchange, or not-found in RabbitMQ's words. */
+  requireExchange(name: string): Exchange {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) throw new BrokerError("not-found", `no ${resourceName("exchange", name, this.name)}`);
+    return exchange;
+  }
+
+  /** The queue, or not-found in RabbitMQ's words. */
+  requireQueue(name: string): Queue {
+    const queue = this.queues.get(name);
+    if (queue === undefined) throw new BrokerError("not-found", `no ${resourceName("queue", name, this.name)}`);
+    return queue;
+  }
+
+  /** Fills in what `route` leads to today. Targets stay null where they depend on each message's headers. */
+  resolve(route: Route, source: Exchange): void {
+    const routing = newRouting();
+    routeInto(this, source, route.routingKey, () => emptyFieldTable, routing);
+    route.source = source;
+    route.targets = routing.readsHeaders ? null : [...routing.queues];
+    route.version = this.topologyVersion;
+  }
+
+  /** The queues for one message. Remembered with the route unless headers or further keys decide. */
+  targets(route: Route, message: Message, extraRoutes: readonly Route[] | undefined): readonly Queue[] {
+    if (extraRoutes === undefined && route.targets !== null) return route.targets;
+    if (route.source === null) return [];
+    const routing = newRouting();
+    let headers: FieldTable | null = null;
+    const readHeaders = (): FieldTable => {
+      headers ??= message.properties.headers ?? emptyFieldTable;
+      return headers;
+    };
+    routeInto(this, route.source, route.routingKey, readHeaders, routing);
+    for (const extra of extraRoutes ?? []) routeInto(this, route.source, extra.routingKey, readHeaders, routing);
+    return [...routing.queues];
+  }
+
+  /**
+   * Gives `message` to each of `targets` (at least one): idle auto-ack consumers first, then one append for all queues
+   * that store it, then the queues themselves.
+   */
+  publishTo(targets: readonly Queue[], message: Message): number {
+    if (targets.length === 1) return this.#publishToOne(targets[0] as Queue, message);
+    let result: number = PublishResult.routed;
+    let waiting: Queue[] | null = null;
+    for (let index = 0; index < targets.length; index++) {
+      const queue = targets[index] as Queue;
+      if (queue.deliverNow(message)) continue;
+      if (queue.refuses(message)) result |= PublishResult.rejected;
+      else if (waiting === null) waiting = [queue];
+      else waiting.push(queue);
+    }
+    if (waiting === null) return result;
+    if (message.persistent) this.#append(waiting, message);
+    for (let index = 0; index < waiting.length; index++) (waiting[index] as Queue).enqueue(message);
+    return result;
+  }
+
+  /** Publishes on the broker's own behalf: no permissions, no confirms. */
+  publishInternal(exchange: string, message: Message): void {
+    const source = this.exchanges.get(exchange);
+    if (source === undefined) return;
+    this.resolve(message.route, source);
+    const targets = this.targets(message.route, message, undefined);
+    if (targets.length > 0) this.publishTo(targets, message);
+  }
+
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    const { deadLetterExchange, deadLetterRoutingKey } = queue.options;
+    const exchange = deadLetterExchange === null ? undefined : this.exchanges.get(deadLetterExchange);
+    if (exchange === undefined) {
+      this.totals.dropped[reason]++;
+      return;
+    }
+    this.totals.deadLettered[reason]++;
+    const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
+    const copy = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
+    const routing = newRouting();
+    const headers = (): FieldTable => copy.properties.headers ?? emptyFieldTable;
+    for (const key of [copy.route.routingKey, ...copy.extraKeys]) routeInto(this, exchange, key, headers, routing);
+    const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(copy, target));
+    if (targets.length > 0) this.publishTo(targets, copy);
+    else if (routing.queues.size === 0) this.totals.dropped.unroutable++;
+  }
+
+  /** The queue was declared, consumed from or fetched from: its `x-expires` starts anew. */
+  queueUsed(queue: Queue): void {
+    this.#unusedTimers.get(queue)?.cancel();
+    this.#unusedTimers.delete(queue);
+    if (queue.options.expiresMs < 0 || queue.deleted || queue.consumerCount > 0) return;
+    const timer = this.store.clock.after(queue.options.expiresMs, () => {
+      this.#unusedTimers.delete(queue);
+      if (!queue.deleted && queue.consumerCount === 0) this.topology.removeQueue(queue);
+    });
+    this.#unusedTimers.set(queue, timer);
+  }
+
+  /** A consumer left: the last one takes an auto-delete queue with it. */
+  consumerGone(queue: Queue): void {
+    if (queue.deleted || queue.consumerCount > 0) return;
+    if (queue.autoDelete) this.topology.removeQueue(queue);
+    else this.queueUsed(queue);
+  }
+
+  /** Forgets the timers of a queue that is being removed. */
+  queueRemoved(queue: Queue): void {
+    this.#unusedTimers.get(queue)?.cancel();
+    this.#unusedTimers.delete(queue);
+  }
+
+  /** An address for direct replies to one channel. */
+  openReplyQueue(name: string, owner: object): Queue {
+    const spec = { durable: false, exclusive: true, autoDelete: false, arguments: emptyFieldTable };
+    const options = readQueueArguments(emptyFieldTable, name, this.name);
+    const queue = new Queue({ id: 0, name, spec, options, owner }, this);
+    this.#replyQueues.set(name, queue);
+    return queue;
+  }
+
+  closeReplyQueue(queue: Queue): void {
+    queue.purge();
+    queue.retire();
+    this.#replyQueues.delete(queue.name);
+    // Whoever remembered a route to it has to see that it is gone.
+    this.topologyVersion++;
+  }
+
+  #publishToOne(queue: Queue, message: Message): number {
+    if (queue.deliverNow(message)) return PublishResult.routed;
+    if (queue.refuses(message)) return PublishResult.rejected;
+    if (message.persistent && queue.stores) {
+      message.publishedAtMs = this.store.clock.nowMs();
+      this.store.append(queue.idList, message);
+    }
+    queue.enqueue(message);
+    return PublishResult.routed;
+  }
+
+  #append(queues: readonly Queue[], message: Message): void {
+    const ids: number[] = [];
+    for (let index = 0; index < queues.length; index++) {
+      const queue = queues[index] as Queue;
+      if (queue.stores) ids.push(queue.id);
+    }
+    if (ids.length === 0) return;
+    message.publishedAtMs = this.store.clock.nowMs();
+    this.store.append(ids, message);
+  }
+
+  #cycles(message: Message, target: Queue): boolean {
+    if (!deathCycles(message, target.name)) return false;
+    this.totals.dropped.cycle++;
+    this.logger.warn({ queue: target.name, vhost: this.name }, "message dropped: dead-lettering would send it in a circle");
+    return true;
+  }
+}

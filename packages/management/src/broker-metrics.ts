@@ -1,0 +1,169 @@
+import type { Broker } from "@jackalope/core";
+import { Counter, Gauge, Registry } from "prom-client";
+
+/** A metric without labels and where its value comes from. Totals count since the broker opened. */
+interface Measure {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (broker: Broker, queues: QueueSums) => number;
+}
+
+interface QueueSums {
+  count: number;
+  ready: number;
+  unacknowledged: number;
+  consumers: number;
+}
+
+const gauges: readonly Measure[] = [
+  { name: "jackalope_connections", help: "Open connections", read: (broker) => broker.connections.size },
+  {
+    name: "jackalope_channels",
+    help: "Open channels",
+    read: ({ totals }) => totals.channelsOpened - totals.channelsClosed,
+  },
+  { name: "jackalope_queues", help: "Queues", read: (_, queues) => queues.count },
+  { name: "jackalope_consumers", help: "Consumers", read: (_, queues) => queues.consumers },
+  { name: "jackalope_messages_ready", help: "Messages waiting for a consumer", read: (_, queues) => queues.ready },
+  {
+    name: "jackalope_messages_unacknowledged",
+    help: "Messages delivered and not yet acknowledged",
+    read: (_, queues) => queues.unacknowledged,
+  },
+  {
+    name: "jackalope_publishers_blocked",
+    help: "1 while a memory or disk alarm blocks publishers",
+    read: ({ alarms }) => (alarms.blocked ? 1 : 0),
+  },
+  {
+    name: "jackalope_log_bytes",
+    help: "Bytes held by the store",
+    read: ({ storage }) => storage.statistics().storedBytes,
+  },
+  {
+    name: "jackalope_log_segments",
+    help: "Files of the store",
+    read: ({ storage }) => storage.statistics().segments,
+  },
+  {
+    name: "jackalope_log_pending_bytes",
+    help: "Bytes handed to the store and not yet durable",
+    read: ({ storage }) => storage.pendingBytes,
+  },
+];
+
+const counters: readonly Measure[] = [
+  {
+    name: "jackalope_connections_opened_total",
+    help: "Connections opened",
+    read: ({ totals }) => totals.connectionsOpened,
+  },
+  {
+    name: "jackalope_connections_closed_total",
+    help: "Connections closed",
+    read: ({ totals }) => totals.connectionsClosed,
+  },
+  { name: "jackalope_channels_opened_total", help: "Channels opened", read: ({ totals }) => totals.channelsOpened },
+  { name: "jackalope_channels_closed_total", help: "Channels closed", read: ({ totals }) => totals.channelsClosed },
+  { name: "jackalope_messages_published_total", help: "Messages published", read: ({ totals }) => totals.published },
+  { name: "jackalope_messages_confirmed_total", help: "Publishes confirmed", read: ({ totals }) => totals.confirmed },
+  {
+    name: "jackalope_messages_refused_total",
+    help: "Publishes refused with a negative confirm",
+    read: ({ totals }) => totals.refused,
+  },
+  {
+    name: "jackalope_messages_returned_total",
+    help: "Mandatory messages returned as unroutable",
+    read: ({ totals }) => totals.returned,
+  },
+  { name: "jackalope_messages_delivered_total", help: "Messages delivered", read: ({ totals }) => totals.delivered },
+  {
+    name: "jackalope_messages_redelivered_total",
+    help: "Messages delivered again",
+    read: ({ totals }) => totals.redelivered,
+  },
+  {
+    name: "jackalope_messages_acknowledged_total",
+    help: "Messages acknowledged",
+    read: ({ totals }) => totals.acknowledged,
+  },
+  {
+    name: "jackalope_log_written_bytes_total",
+    help: "Bytes written by the store",
+    read: ({ storage }) => storage.statistics().writtenBytes,
+  },
+  {
+    name: "jackalope_log_commits_total",
+    help: "Group commits of the store",
+    read: ({ storage }) => storage.statistics().commits,
+  },
+];
+
+/** Totals by reason: the label `reason` has the names of the broker's own counters. */
+const reasonCounters: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (broker: Broker) => Readonly<Record<string, number>>;
+}[] = [
+  {
+    name: "jackalope_messages_dead_lettered_total",
+    help: "Messages sent to a dead-letter exchange",
+    read: ({ totals }) => totals.deadLettered,
+  },
+  {
+    name: "jackalope_messages_dropped_total",
+    help: "Messages dropped without a dead-letter exchange having them",
+    read: ({ totals }) => totals.dropped,
+  },
+];
+
+/** The metrics of one broker, in a registry of its own. The message path knows nothing of it: values are read at a scrape. */
+export class BrokerMetrics {
+  readonly registry: Registry = new Registry();
+  readonly #updates: ((broker: Broker, queues: QueueSums) => void)[] = [];
+
+  constructor() {
+    const registers = [this.registry];
+    for (const { name, help, read } of gauges) {
+      const gauge = new Gauge({ name, help, registers });
+      this.#updates.push((broker, queues) => gauge.set(read(broker, queues)));
+    }
+    for (const { name, help, read } of counters) {
+      const counter = new Counter({ name, help, registers });
+      this.#updates.push((broker, queues) => setTotal(counter, read(broker, queues)));
+    }
+    for (const { name, help, read } of reasonCounters) {
+      const counter = new Counter({ name, help, registers, labelNames: ["reason"] });
+      this.#updates.push((broker) => {
+        counter.reset();
+        for (const [reason, total] of Object.entries(read(broker))) counter.inc({ reason }, total);
+      });
+    }
+  }
+
+  /** Reads every value anew. */
+  update(broker: Broker): void {
+    const queues = sumQueues(broker);
+    for (const update of this.#updates) update(broker, queues);
+  }
+}
+
+/** prom-client's counters only know how to grow. */
+function setTotal(counter: Counter, total: number): void {
+  counter.reset();
+  counter.inc(total);
+}
+
+function sumQueues(broker: Broker): QueueSums {
+  const sums = { count: 0, ready: 0, unacknowledged: 0, consumers: 0 };
+  for (const virtualHost of broker.virtualHosts.values()) {
+    for (const queue of virtualHost.queues.values()) {
+      sums.count += 1;
+      sums.ready += queue.readyCount;
+      sums.unacknowledged += queue.unackedCount;
+      sums.consumers += queue.consumerCount;
+    }
+  }
+  return sums;
+}

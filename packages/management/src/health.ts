@@ -1,0 +1,17 @@
+import type { FastifyInstance } from "fastify";
+
+/** Whether the broker can do its work, and where it cannot, why not. */
+export type Health = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+
+/**
+ * `GET /health/live`: 200 while the event loop turns; for restarts by a supervisor.
+ * `GET /health/ready`: 200 while clients are served, 503 with a reason otherwise; for load balancers.
+ */
+export function addHealthRoutes(app: FastifyInstance, health: () => Health): void {
+  app.get("/health/live", () => ({ status: "live" }));
+  app.get("/health/ready", (_request, reply) => {
+    const now = health();
+    if (now.ready) return reply.send({ status: "ready" });
+    return reply.code(503).send({ status: "unavailable", reason: now.reason });
+  });
+}

@@ -1,0 +1,2 @@
+export { createManagement, type Management, type ManagementOptions } from "./management.ts";
+export type { Health } from "./health.ts";

@@ -1,0 +1,169 @@
+import { defaultLimits } from "@jackalope/core";
+import type { Config } from "./config.ts";
+import { limitKeys } from "./limit-keys.ts";
+import { addresses, bytes, choice, count, duration, onOff, port, text, textLike, watermark } from "./value-kinds.ts";
+import type { ValueKind } from "./value-kinds.ts";
+
+/** One setting. Its flag, variable and TOML name follow from its name in the table. */
+export interface ConfigKey<Value> {
+  readonly kind: ValueKind<Value>;
+  readonly default: Value;
+  /** A heading of docs/configuration.md. */
+  readonly section: "Storage" | "Listeners" | "Logging" | "First start" | "Alarms" | "AMQP" | "Limits";
+  /** Sentences for help text and documentation. The first one stands alone in `--help`. */
+  readonly description: string;
+}
+
+/** The settings, in the order of the documentation. */
+export type ConfigKeys = { readonly [Name in keyof Config]: ConfigKey<Config[Name]> };
+
+const notBuilt = "This part is not built yet: the port is accepted and stays closed.";
+
+/** Every setting there is: the one table from which the rest is made. */
+export const configKeys: ConfigKeys = {
+  dataDir: {
+    section: "Storage",
+    kind: text("DIR", "a path"),
+    default: "./data",
+    description: "Folder of the embedded store. Made where it does not exist. One broker at a time may use it.",
+  },
+  store: {
+    section: "Storage",
+    kind: textLike(/^(embedded|memory|rediss?:\/\/.+)$/, "STORE", "embedded, memory, redis://… or rediss://…"),
+    default: "embedded",
+    description:
+      "Where messages and definitions are kept. `embedded` is the log in the data directory; `memory` forgets " +
+      "everything at the end; Redis is not available yet.",
+  },
+  sync: {
+    section: "Storage",
+    kind: choice("always", "interval", "never"),
+    default: "always",
+    description:
+      "When the embedded store calls fdatasync. `always`: before anything is confirmed. `interval`: every " +
+      "`sync-interval`, and a confirm does not wait for it. `never`: the operating system decides.",
+  },
+  syncInterval: {
+    section: "Storage",
+    kind: duration(1, 60_000),
+    default: 200,
+    description: "Time between two calls of fdatasync where `sync` is `interval`.",
+  },
+  repair: {
+    section: "Storage",
+    kind: onOff(),
+    default: false,
+    description:
+      "Start from a damaged log by dropping what cannot be read. The log lines say what was dropped. Without it the " +
+      "broker names file and offset and does not start.",
+  },
+  bind: {
+    section: "Listeners",
+    kind: addresses(),
+    default: ["::"],
+    description: "Addresses that every listener uses. Where the machine has no IPv6, `::` means 0.0.0.0.",
+  },
+  amqpPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 5672,
+    description: "Port for AMQP 0-9-1.",
+  },
+  mqttPort: { section: "Listeners", kind: port(), default: 1883, description: `Port for MQTT. ${notBuilt}` },
+  mqttWsPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 15675,
+    description: `Port for MQTT over WebSocket. ${notBuilt}`,
+  },
+  stompPort: { section: "Listeners", kind: port(), default: 61613, description: `Port for STOMP. ${notBuilt}` },
+  stompWsPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 15674,
+    description: `Port for STOMP over WebSocket. ${notBuilt}`,
+  },
+  managementPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 15672,
+    description: "Port for health checks and metrics over HTTP.",
+  },
+  logLevel: {
+    section: "Logging",
+    kind: choice("trace", "debug", "info", "warn", "error", "silent"),
+    default: "info",
+    description: "Least level that is logged.",
+  },
+  logFormat: {
+    section: "Logging",
+    kind: choice("auto", "json", "text"),
+    default: "auto",
+    description: "One JSON object or one readable text a line. `auto` is text on a terminal and JSON otherwise.",
+  },
+  defaultUser: {
+    section: "First start",
+    kind: text("NAME", "a name"),
+    default: "guest",
+    description:
+      "Administrator that is made where the store is empty. The user `guest` may connect from this machine only; any " +
+      "other name may from everywhere.",
+  },
+  defaultPassword: {
+    section: "First start",
+    kind: text("PASSWORD", "a password"),
+    default: "guest",
+    description:
+      "Password of that user. Better given as a variable or in the file than as a flag, which others can see.",
+  },
+  memoryHighWatermark: {
+    section: "Alarms",
+    kind: watermark(),
+    default: 0.6,
+    description:
+      "Resident memory at which publishers are blocked. A fraction counts from the memory of the machine or of the " +
+      "control group, whichever is less.",
+  },
+  diskFreeLimit: {
+    section: "Alarms",
+    kind: bytes(0),
+    default: 50_000_000,
+    description: "Free bytes on the disk of the data directory below which publishers are blocked. 0 turns it off.",
+  },
+  heartbeat: {
+    section: "AMQP",
+    kind: duration(0, 65_535_000),
+    default: 60_000,
+    description:
+      "Interval offered for heartbeats, in whole seconds; the client may choose another. 0 offers none. A peer " +
+      "silent for two intervals is cut off.",
+  },
+  frameMax: {
+    section: "AMQP",
+    kind: bytes(4096, 128 * 1024 * 1024),
+    default: 131_072,
+    description: "Largest frame offered. A client may ask for less, down to 4096.",
+  },
+  channelMax: {
+    section: "AMQP",
+    kind: count(1, 65_535),
+    default: 2047,
+    description: "Channels that one connection may open.",
+  },
+  handshakeTimeout: {
+    section: "AMQP",
+    kind: duration(100, 3_600_000),
+    default: 10_000,
+    description: "Time that a client has from connecting to an open connection.",
+  },
+  maxMessageSize: {
+    section: "Limits",
+    kind: bytes(1, 512 * 1024 * 1024),
+    default: defaultLimits.messageBytesMax,
+    description: "Largest message body accepted.",
+  },
+  ...limitKeys,
+};
+
+/** The names of all settings. */
+export const configNames: readonly (keyof Config)[] = Object.keys(configKeys) as (keyof Config)[];

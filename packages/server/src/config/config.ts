@@ -1,0 +1,51 @@
+import type { Limits } from "@jackalope/core";
+
+/** A TCP port, 0 for a free one, or no listener at all. */
+export type Port = number | "off";
+
+/** Fractions (of the memory there is) up to 1, bytes above. */
+export type Watermark = number;
+
+/**
+ * Every setting of a broker, validated. `configKeys` says what each means and may be; flags, variables, the TOML file
+ * and docs/configuration.md follow from it. `amqpPort` here is `--amqp-port`, `JACKALOPE_AMQP_PORT` and `amqp-port`.
+ */
+export interface Config extends ConfigurableLimits {
+  readonly dataDir: string;
+  /** "embedded", "memory", or a redis:// or rediss:// URL. */
+  readonly store: string;
+  readonly sync: "always" | "interval" | "never";
+  readonly syncInterval: number;
+  readonly repair: boolean;
+  readonly bind: readonly string[];
+  readonly amqpPort: Port;
+  readonly mqttPort: Port;
+  readonly mqttWsPort: Port;
+  readonly stompPort: Port;
+  readonly stompWsPort: Port;
+  readonly managementPort: Port;
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  readonly logFormat: "auto" | "json" | "text";
+  readonly defaultUser: string;
+  readonly defaultPassword: string;
+  readonly memoryHighWatermark: Watermark;
+  readonly diskFreeLimit: number;
+  readonly maxMessageSize: number;
+  readonly heartbeat: number;
+  readonly frameMax: number;
+  readonly channelMax: number;
+  readonly handshakeTimeout: number;
+}
+
+/** The bounds of the core that may be set by their own names. */
+export type ConfigurableLimits = Omit<Limits, "messageBytesMax" | "nameBytesMax">;
+
+/** `amqpPort` as it stands in the TOML file and, behind `--`, on the command line: `amqp-port`. */
+export function kebabName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `amqpPort` as an environment variable: `JACKALOPE_AMQP_PORT`. */
+export function variableName(key: string): string {
+  return `JACKALOPE_${kebabName(key).replaceAll("-", "_").toUpperCase()}`;
+}

@@ -1,0 +1,42 @@
+import { defaultLimits } from "@jackalope/core";
+import type { ConfigurableLimits } from "./config.ts";
+import type { ConfigKey } from "./config-keys.ts";
+import { bytes, count } from "./value-kinds.ts";
+
+/** The bounds of the core as settings. Their defaults are the core's own. */
+export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey<number> } = {
+  connectionsMax: counted("connectionsMax", "Connections over all listeners."),
+  queuesPerVirtualHostMax: counted("queuesPerVirtualHostMax", "Queues of one virtual host."),
+  exchangesPerVirtualHostMax: counted("exchangesPerVirtualHostMax", "Exchanges of one virtual host."),
+  bindingsPerVirtualHostMax: counted("bindingsPerVirtualHostMax", "Bindings of one virtual host."),
+  channelUnackedMax: counted(
+    "channelUnackedMax",
+    "Unacknowledged deliveries of one channel whose consumers set no prefetch.",
+  ),
+  channelConsumersMax: counted("channelConsumersMax", "Consumers of one channel."),
+  queueWindowBytesMax: sized(
+    "queueWindowBytesMax",
+    "Message bytes that one queue keeps in memory. The rest is read back from the store when its turn comes.",
+  ),
+  queueWindowMessagesMax: counted(
+    "queueWindowMessagesMax",
+    "Messages that one queue keeps in memory, whatever their size.",
+  ),
+  pageMessagesMax: counted("pageMessagesMax", "Messages read back from the store at a time."),
+  undurableBytesMax: sized(
+    "undurableBytesMax",
+    "Bytes handed to the store and not yet durable at which publishers are held back.",
+  ),
+  outboxBytesMax: sized("outboxBytesMax", "Bytes waiting for one socket at which its consumers get nothing more."),
+  routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that a virtual host remembers."),
+  transactionOperationsMax: counted("transactionOperationsMax", "Publishes and acknowledgements of one transaction."),
+  transactionBytesMax: sized("transactionBytesMax", "Message bytes of one transaction."),
+};
+
+function counted(name: keyof ConfigurableLimits, description: string): ConfigKey<number> {
+  return { section: "Limits", kind: count(1, 1_000_000_000), default: defaultLimits[name], description };
+}
+
+function sized(name: keyof ConfigurableLimits, description: string): ConfigKey<number> {
+  return { section: "Limits", kind: bytes(1024), default: defaultLimits[name], description };
+}

@@ -1,0 +1,80 @@
+import fs from "node:fs";
+import { lockDirectory } from "./directory-lock.ts";
+import type { LogFile, LogFiles } from "./log-files.ts";
+
+/** A raw descriptor with the callback API: fs.promises costs several times as much a call. */
+class NodeFile implements LogFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  read(buffer: Uint8Array, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(this.#descriptor, buffer, 0, length, position, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+    });
+  }
+
+  write(buffers: readonly Uint8Array[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null, bytes: number): void => (error ? reject(error) : resolve(bytes));
+      const [first] = buffers;
+      if (buffers.length === 1 && first !== undefined) fs.write(this.#descriptor, first, 0, first.length, position, done);
+      else fs.writev(this.#descriptor, buffers, position, done);
+    });
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#descriptor, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  truncate(length: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.ftruncate(this.#descriptor, length, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  size(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (error, stats) => (error ? reject(error) : resolve(stats.size)));
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.close(this.#descriptor, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+/** The files of the operating system. */
+export const nodeFiles: LogFiles = {
+  async makeDirectory(path) {
+    await fs.promises.mkdir(path, { recursive: true });
+  },
+  list(path) {
+    return fs.promises.readdir(path);
+  },
+  open(path, mode) {
+    const { O_CREAT, O_RDWR, O_TRUNC } = fs.constants;
+    const flags = mode === "create" ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR;
+    return new Promise((resolve, reject) => {
+      fs.open(path, flags, 0o640, (error, descriptor) => (error ? reject(error) : resolve(new NodeFile(descriptor))));
+    });
+  },
+  async remove(path) {
+    await fs.promises.rm(path, { force: true });
+  },
+  async syncDirectory(path) {
+    const handle = await fs.promises.open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  lock: lockDirectory,
+};
