@@ -28,9 +28,9 @@ struct plan {
   uint32_t window;        /* messages under way, for all producers together and, with confirms, for each */
   uint32_t prefetch, ack_every, burst_bytes, heartbeat;
   uint64_t count;         /* messages to publish, or to drain; 0 with seconds */
-  uint64_t warm_up;       /* messages before the measurement begins */
   uint64_t first_sequence;
-  double seconds;         /* publish for so long instead of count */
+  double seconds;         /* publish for so long instead of count, after the warm-up */
+  double warm_up_seconds; /* publishing before the measurement begins */
   double rate;            /* messages a second for all producers together; 0 publishes as fast as the window lets */
   double stall_seconds;
   const char *broker_pids;

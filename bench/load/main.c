@@ -67,7 +67,7 @@ static uint64_t delivered_to_all(void) {
 static bool publishing_over(uint64_t now) {
   if (plan.mode == MODE_DRAIN_ONLY) return true;
   if (plan.count > 0) return tally.sent_total >= plan.count;
-  return (double)(now - publishing_began) >= plan.seconds * 1e9;
+  return (double)(now - publishing_began) >= (plan.warm_up_seconds + plan.seconds) * 1e9;
 }
 
 static uint64_t expected_deliveries(void) {
@@ -152,17 +152,12 @@ static void check_stall(uint64_t now) {
   }
 }
 
-static bool warm(void) {
-  uint64_t done = plan.mode == MODE_PUBLISH_ONLY ? tally.confirmed_total : delivered_to_all();
-  return done >= plan.warm_up;
-}
-
 static uint64_t run(void) {
   struct epoll_event events[64];
-  bool warming = plan.warm_up > 0;
+  bool warming = plan.warm_up_seconds > 0;
   uint64_t now;
   while (now = monotonic_ns(), !all_over(now)) {
-    if (warming && warm()) {
+    if (warming && (double)(now - publishing_began) >= plan.warm_up_seconds * 1e9) {
       warming = false;
       begin_measurement();
     }

@@ -22,7 +22,7 @@ static const char usage[] =
     "  --producers 1 --consumers 1 --size 100 (bytes)\n"
     "  --count N              messages to publish (drain: to take; default all that are ready)\n"
     "  --seconds S            publish for S seconds instead of --count\n"
-    "  --warm-up N            leave the first N messages out of the figures\n"
+    "  --warm-up 0            seconds of publishing before the measurement begins\n"
     "  --window 2000          messages under way at most\n"
     "  --rate R               R messages a second on a fixed schedule; latency counts from the scheduled time\n"
     "  --confirms --acks      publisher confirms; manual acknowledgements\n"
@@ -107,7 +107,7 @@ static void take(enum option_id id, const char *name, const char *text) {
     case SIZE: plan.size = (uint32_t)whole_number(name, text, STAMP_BYTES, 64u << 20); break;
     case COUNT: plan.count = whole_number(name, text, 1, 1ull << 40); break;
     case SECONDS: plan.seconds = number(name, text); break;
-    case WARM_UP: plan.warm_up = whole_number(name, text, 0, 1ull << 40); break;
+    case WARM_UP: plan.warm_up_seconds = number(name, text); break;
     case WINDOW: plan.window = (uint32_t)whole_number(name, text, 1, 1u << 24); break;
     case RATE: plan.rate = number(name, text); break;
     case PREFETCH: plan.prefetch = (uint32_t)whole_number(name, text, 1, 65535); break;

@@ -139,7 +139,8 @@ class Connection {
     socket.on("data", (chunk) => this.onData(chunk));
     socket.on("error", () => {});
     socket.on("close", () => {
-      for (const { queue } of this.consumers) queue.consumers = queue.consumers.filter((each) => each.connection !== this);
+      for (const { queue } of this.consumers)
+        queue.consumers = queue.consumers.filter((each) => each.connection !== this);
     });
   }
 

@@ -20,11 +20,11 @@ export class ContentAssembly {
     this.#position = this.#nativeBytes;
   }
 
-  /** Takes a body frame; true once the body is whole. Throws 501 where it is longer than the header said. */
+  /** Takes a body frame; true once the body is whole. Throws 505 where it is longer than the header said. */
   add(bytes: Buffer, start: number, end: number): boolean {
     const next = this.#position + end - start;
     if (next > this.#totalBytes)
-      throw new AmqpError(replyCodes.frameError, "content body is longer than its content header says");
+      throw new AmqpError(replyCodes.unexpectedFrame, "content body is longer than its content header says");
     if (next > this.#buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.min(this.#totalBytes, Math.max(next, this.#buffer.length * 2)));
       this.#buffer.copy(larger, 0, 0, this.#position);

@@ -1,6 +1,3 @@
-/** RabbitMQ's bound on a time to live in milliseconds. */
-export const expirationMsMax = 0xffff_ffff;
-
 /**
  * The milliseconds of an `expiration` property, or what is wrong with it, in the Erlang terms that RabbitMQ's texts
  * show: an optional sign and digits are a number, whatever follows is a leftover.
@@ -12,6 +9,6 @@ export function expirationOf(text: string): number | { readonly problem: string 
   if (leftover !== "") return { problem: `{leftover_string,"${leftover ?? ""}"}` };
   const value = BigInt((digits ?? "0").replace("+", ""));
   if (value < 0n) return { problem: `{value_negative,${value}}` };
-  if (value > BigInt(expirationMsMax)) return { problem: `{value_too_large,${value}}` };
-  return Number(value);
+  // There is no upper bound on the wire; what a double cannot count exactly is for ever anyway.
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
 }

@@ -1,6 +1,8 @@
 import { type Channel, Message, type Properties, type Route } from "@jackalope/core/adapter";
-import { AmqpError, replyCodes, syntaxError } from "./amqp-error.ts";
+import { AmqpError, replyCodes } from "./amqp-error.ts";
+import { frameTypes } from "./codec.ts";
 import { ContentAssembly } from "./content-assembly.ts";
+import { cannotDecode, unknownFrame } from "./frame-error.ts";
 import { amqpFormat, encodeAddress } from "./mapping.ts";
 import { decodeShortString } from "./methods/method-codec.ts";
 import { PublishFacts } from "./publish-facts.ts";
@@ -51,7 +53,7 @@ export class Publication {
     const addressStart = start + 2;
     const keyLengthAt = addressStart + 1 + (bytes[addressStart] as number);
     const addressEnd = keyLengthAt + 1 + (bytes[keyLengthAt] as number);
-    if (addressEnd + 1 !== end) throw syntaxError("arguments of basic.publish have a wrong length");
+    if (addressEnd + 1 !== end) throw cannotDecode(bytes, start, end);
     const bits = bytes[addressEnd] as number;
     if ((bits & immediateBit) !== 0) throw new AmqpError(replyCodes.notImplemented, "immediate=true");
     this.#mandatory = (bits & mandatoryBit) !== 0;
@@ -64,7 +66,7 @@ export class Publication {
   /** Takes the content header; true where the message is complete, having no body. */
   onHeader(bytes: Buffer, start: number, end: number): boolean {
     const nativeStart = start + headerPrefixBytes;
-    if (nativeStart > end) throw syntaxError("content header is cut short");
+    if (nativeStart > end) throw unknownFrame(frameTypes.header, bytes, start, end);
     const classId = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
     if (classId !== basicClassId) {
       const text = `expected content header for class ${basicClassId}, got one for class ${classId} instead`;

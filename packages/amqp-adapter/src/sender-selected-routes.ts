@@ -31,7 +31,7 @@ function keysOf(headers: FieldTable, name: "CC" | "BCC"): string[] | null {
   if (value === undefined) return null;
   if (value.kind !== "array") {
     const type = typeNames[value.kind] ?? value.kind;
-    const text = `invalid message: {unacceptable_type_in_header,{"${name}",${type}}}`;
+    const text = `invalid message: {unacceptable_type_in_header,"${name}",${type}}`;
     throw new AmqpError(replyCodes.preconditionFailed, text);
   }
   const keys: string[] = [];

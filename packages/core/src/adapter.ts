@@ -6,6 +6,7 @@ export type { ChannelSink } from "./channel/channel-sink.ts";
 export { type ConsumeSpec, Consumer } from "./channel/consumer.ts";
 export { PublishResult } from "./channel/publish-result.ts";
 export type { Clock, Timer } from "./clock.ts";
+export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
 export type { BindingSpec } from "./exchange/binding.ts";
 export type { ExchangeSpec } from "./exchange/exchange.ts";

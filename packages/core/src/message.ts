@@ -1,8 +1,16 @@
+import { copyBytes } from "./copy-bytes.ts";
 import type { MessageFormat } from "./message-format.ts";
 import type { Properties } from "./properties.ts";
 import type { Route } from "./route.ts";
 
 const noKeys: readonly string[] = [];
+
+/** Small messages share slabs of this size: one that stays pins at most so much, and a copy costs no view object. */
+const slabBytes = 8 * 1024;
+const slabMessageBytesMax = slabBytes / 4;
+const gapBytesMax = 16;
+let slab: Buffer = Buffer.alloc(0);
+let slabPosition = 0;
 
 /**
  * One message, whatever the number of queues that hold it. Native properties and body are two ranges of `bytes`, which
@@ -21,7 +29,7 @@ export class Message {
   nativeEnd: number;
   bodyStart: number;
   bodyEnd: number;
-  /** True once `bytes` belongs to this message alone. */
+  /** True once `bytes` is no socket's chunk any more. */
   owned = false;
   persistent = false;
   priority = 0;
@@ -86,16 +94,47 @@ export class Message {
   own(): void {
     if (this.owned) return;
     this.owned = true;
-    const nativeBytes = this.nativeEnd - this.nativeStart;
-    const total = nativeBytes + this.bodyEnd - this.bodyStart;
-    const copy = Buffer.allocUnsafe(total);
-    this.bytes.copy(copy, 0, this.nativeStart, this.nativeEnd);
-    this.bytes.copy(copy, nativeBytes, this.bodyStart, this.bodyEnd);
-    this.bytes = copy;
-    this.nativeStart = 0;
-    this.nativeEnd = nativeBytes;
-    this.bodyStart = nativeBytes;
-    this.bodyEnd = total;
+    const { bytes, nativeStart, bodyEnd } = this;
+    // In an AMQP chunk only a frame's end and the next one's head stand between the two: one copy takes them along.
+    const gap = this.bodyStart - this.nativeEnd;
+    if (gap < 0 || gap > gapBytesMax) {
+      this.#ownApart();
+      return;
+    }
+    const shift = this.#room(bodyEnd - nativeStart) - nativeStart;
+    copyBytes(bytes, nativeStart, bodyEnd, this.bytes, nativeStart + shift);
+    this.nativeStart += shift;
+    this.nativeEnd += shift;
+    this.bodyStart += shift;
+    this.bodyEnd += shift;
+  }
+
+  #ownApart(): void {
+    const { bytes, nativeStart, nativeEnd, bodyStart, bodyEnd } = this;
+    const nativeBytes = nativeEnd - nativeStart;
+    const start = this.#room(this.sizeBytes);
+    copyBytes(bytes, nativeStart, nativeEnd, this.bytes, start);
+    copyBytes(bytes, bodyStart, bodyEnd, this.bytes, start + nativeBytes);
+    this.nativeStart = start;
+    this.nativeEnd = start + nativeBytes;
+    this.bodyStart = start + nativeBytes;
+    this.bodyEnd = start + nativeBytes + bodyEnd - bodyStart;
+  }
+
+  /** Points `bytes` at memory with room for `total` and returns the place in it. */
+  #room(total: number): number {
+    if (total > slabMessageBytesMax) {
+      this.bytes = Buffer.allocUnsafeSlow(total);
+      return 0;
+    }
+    if (slabPosition + total > slab.length) {
+      slab = Buffer.allocUnsafeSlow(slabBytes);
+      slabPosition = 0;
+    }
+    this.bytes = slab;
+    const start = slabPosition;
+    slabPosition += total;
+    return start;
   }
 
   /** A new, owned message with other properties and the same body: dead-lettering and header rewriting. */

@@ -13,3 +13,4 @@ export { Route } from "./route.ts";
 export type { Properties } from "./properties.ts";
 export { type Logger, type LogFields, silentLogger } from "./logger.ts";
 export { type Clock, type Timer } from "./clock.ts";
+export { copyBytes } from "./copy-bytes.ts";

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { Command, type CommanderError } from "commander";
 import { type Config, kebabName } from "./config/config.ts";
 import { fileSource } from "./config/config-file.ts";
 import { configKeys, configNames } from "./config/config-keys.ts";
+import { serverVersion } from "./product.ts";
 import { flagSource, resolveConfig, variableSource } from "./config/resolve-config.ts";
 
 /** What a command line asks for: a broker, or only what was printed already (help, version, a misuse). */
@@ -46,11 +46,6 @@ function jackalopeCommand(): Command {
   }
   return command.allowExcessArguments(false).exitOverride();
 }
-
-/** This package's version. */
-export const serverVersion: string = (
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
-).version;
 
 function isCommanderError(error: unknown): error is CommanderError {
   return error instanceof Error && "exitCode" in error && "code" in error;

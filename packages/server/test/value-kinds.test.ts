@@ -43,7 +43,7 @@ describe("values are read from text and from TOML values", () => {
     ["10s", 10_000],
     ["1.5m", 90_000],
     ["0s", 0],
-    ["0", "refused"],
+    ["0", 0],
     [0, 0],
     ["10", "refused"],
     [10, "refused"],

@@ -1,16 +1,18 @@
 import type { Lsn } from "@jackalope/core/storage";
 import { crc32 } from "./crc32.ts";
+import type { DefinitionIndex } from "./definition-index.ts";
 import {
   batchHeaderBytes,
   batchMagic,
   deadKind,
+  definitionHeaderBytes,
   deleteKind,
   messageKind,
   putKind,
-  recordHeaderBytes,
 } from "./layout.ts";
 import type { MessageIndex } from "./message-index.ts";
 import type { Segment } from "./segment.ts";
+import { definitionKey } from "./definition-record.ts";
 import { encodeSettles, SettleLists, settlesBytesMax } from "./settle-lists.ts";
 
 /** A batch takes a turn's records until it has so many bytes; then the next one begins. */
@@ -93,19 +95,19 @@ export class Batch {
 
   /** Appends a record that sets a key, or removes it where `value` is null; returns its offset in `buffer`. */
   writeDefinition(key: Uint8Array, value: Uint8Array | null): number {
-    const length = recordHeaderBytes + 4 + key.length + (value === null ? 0 : value.length);
+    const length = definitionHeaderBytes + key.length + (value === null ? 0 : value.length);
     const start = this.reserve(length);
     this.view.setUint32(start + 4, length, true);
     this.view.setUint32(start + 8, value === null ? deleteKind : putKind, true);
     this.view.setUint32(start + 12, key.length, true);
-    this.buffer.set(key, start + 16);
-    if (value !== null) this.buffer.set(value, start + 16 + key.length);
+    this.buffer.set(key, start + definitionHeaderBytes);
+    if (value !== null) this.buffer.set(value, start + definitionHeaderBytes + key.length);
     return start;
   }
 
   /** Nothing more comes: writes the settles, closes the gaps of dead messages and computes the checksums. */
-  seal(index: MessageIndex): void {
-    if (this.#deadRecords > 0) this.#squeeze(index);
+  seal(index: MessageIndex, definitions: DefinitionIndex): void {
+    if (this.#deadRecords > 0) this.#squeeze(index, definitions);
     this.settles.drain((queueId, lsns, count) => this.#writeSettles(queueId, lsns, count));
     for (let at = batchHeaderBytes; at < this.position; ) {
       const end = at + this.view.getUint32(at + 4, true);
@@ -137,7 +139,7 @@ export class Batch {
   }
 
   /** Moves what lives over the dead, whole runs at a time. */
-  #squeeze(index: MessageIndex): void {
+  #squeeze(index: MessageIndex, definitions: DefinitionIndex): void {
     const { buffer, view } = this;
     let to = batchHeaderBytes;
     let runStart = batchHeaderBytes;
@@ -145,29 +147,32 @@ export class Batch {
     while (at < this.position) {
       const length = view.getUint32(at + 4, true);
       if (buffer[at + 8] === deadKind) {
-        to = this.#moveRun(index, runStart, at, to);
+        to = this.#moveRun(index, definitions, runStart, at, to);
         runStart = at + length;
       }
       at += length;
     }
-    this.position = this.#moveRun(index, runStart, at, to);
+    this.position = this.#moveRun(index, definitions, runStart, at, to);
     this.#deadRecords = 0;
     this.deadBytes = 0;
   }
 
-  #moveRun(index: MessageIndex, start: number, end: number, to: number): number {
+  #moveRun(index: MessageIndex, definitions: DefinitionIndex, start: number, end: number, to: number): number {
     if (start === end || start === to) return to + end - start;
-    this.buffer.copyWithin(to, start, end);
+    const { buffer, view } = this;
+    buffer.copyWithin(to, start, end);
     const runEnd = to + end - start;
-    for (let at = to; at < runEnd; ) {
-      const length = this.view.getUint32(at + 4, true);
+    for (let at = to; at < runEnd; at += view.getUint32(at + 4, true)) {
       const address = this.start + at;
-      if (this.buffer[at + 8] === messageKind) {
-        const lsn = this.view.getFloat64(at + 12, true);
+      const before = address + start - to;
+      if (buffer[at + 8] === messageKind) {
+        const lsn = view.getFloat64(at + 12, true);
         // A message may have been copied here and settled since; then the index has forgotten it.
-        if (index.locate(lsn) && index.address === address + start - to) index.relocate(lsn, address, length);
+        if (index.locate(lsn) && index.address === before) index.relocate(lsn, address, index.length);
+      } else {
+        const place = definitions.get(definitionKey(buffer, view, at));
+        if (place !== undefined && place.address === before) place.address = address;
       }
-      at += length;
     }
     return runEnd;
   }

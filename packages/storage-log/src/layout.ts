@@ -35,7 +35,10 @@ export const batchHeaderBytes = 40;
 /** Batch flag: the log was closed behind this batch, so damage before it is never a torn tail. */
 export const closingFlag = 1;
 
-export const recordHeaderBytes = 12;
+/** The least that a record takes. */
+export const recordBytesMin = 12;
+/** Of put and delete: crc, length, kind and key length. */
+export const definitionHeaderBytes = 16;
 /** In memory only: the message was settled before its batch was sealed. */
 export const deadKind = 0;
 export const messageKind = 1;

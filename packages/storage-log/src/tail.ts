@@ -1,7 +1,8 @@
 import type { Lsn, Message } from "@jackalope/core/storage";
 import { Batch, batchBytesMax } from "./batch.ts";
 import type { DefinitionIndex } from "./definition-index.ts";
-import { segmentHeaderBytes } from "./layout.ts";
+import { definitionKey } from "./definition-record.ts";
+import { batchHeaderBytes, messageKind, putKind, segmentHeaderBytes } from "./layout.ts";
 import { heldByNone, type MessageIndex, notHeld } from "./message-index.ts";
 import { encodeMessage } from "./message-record.ts";
 import { RouteEncoder } from "./route-cache.ts";
@@ -164,6 +165,65 @@ export class Tail {
     }
   }
 
+  /**
+   * The file of `old` cannot be trusted behind its last durable byte: everything of it that is not durable goes to a new
+   * segment, at the addresses that it has.
+   */
+  rehome(old: Segment): void {
+    const moved = this.#undurable().filter((batch) => batch.segment === old);
+    const segment = new Segment((moved[0]?.start ?? old.end) - segmentHeaderBytes);
+    segment.inherit(old);
+    segment.sealed = old.sealed;
+    segment.end = Math.max(old.end, segment.first);
+    old.sealed = true;
+    old.end = segment.first;
+    old.deadSequence = this.sequence;
+    segment.deadSequence = this.sequence;
+    this.segments.insertBehind(old, segment);
+    this.definitions.share(old, segment);
+    for (const batch of moved) {
+      batch.segment = segment;
+      this.#moveLiveRecords(batch, old, segment);
+    }
+  }
+
+  /** Address behind the last durable byte of a segment. */
+  durableEnd(segment: Segment): number {
+    return this.#undurable().find((batch) => batch.segment === segment)?.start ?? segment.end;
+  }
+
+  /** The pending batch with the record at `address`, null where it is in a file. */
+  pendingBatch(address: number): Batch | null {
+    const { gathering, sealed } = this;
+    if (gathering !== null && address >= gathering.start) return gathering;
+    for (let at = sealed.length - 1; at >= 0; at--) {
+      const batch = sealed[at] as Batch;
+      if (address >= batch.start) return batch;
+    }
+    return null;
+  }
+
+  #undurable(): Batch[] {
+    return this.gathering === null ? [...this.sealed] : [...this.sealed, this.gathering];
+  }
+
+  #moveLiveRecords(batch: Batch, from: Segment, to: Segment): void {
+    const { buffer, view } = batch;
+    for (let at = batchHeaderBytes; at < batch.position; at += view.getUint32(at + 4, true)) {
+      const kind = buffer[at + 8];
+      let live = false;
+      if (kind === messageKind) {
+        live = this.index.locate(view.getFloat64(at + 12, true)) && this.index.address === batch.start + at;
+      } else if (kind === putKind) {
+        live = this.definitions.get(definitionKey(buffer, view, at))?.address === batch.start + at;
+      }
+      if (!live) continue;
+      const length = view.getUint32(at + 4, true);
+      from.release(length, this.sequence);
+      to.retain(length);
+    }
+  }
+
   /** A record that needs an Lsn only to be waited for shares the newest one of its batch. */
   #pendingLsn(batch: Batch): Lsn {
     if (this.lastLsn === batch.floorLsn) this.lastLsn++;
@@ -193,7 +253,8 @@ export class Tail {
     this.gathering = null;
     batch.lastLsn = this.lastLsn;
     if (this.lastLsn - this.#writtenLsn > unwrittenLsnsMax) batch.forced = true;
-    batch.seal(this.index);
+    batch.seal(this.index, this.definitions);
+    batch.segment.deadSequence = batch.sequence;
     if (!batch.empty) batch.segment.end = batch.start + batch.position;
     this.sealed.push(batch);
     this.#sealedBytes += batch.recordBytes;

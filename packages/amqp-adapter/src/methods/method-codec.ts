@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { syntaxError } from "../amqp-error.ts";
+import { cannotDecode } from "../frame-error.ts";
 import { decodeFieldTable, fieldTableEnd } from "../field-table.ts";
 import { fieldTableBytes, writeFieldTable } from "../field-table-writer.ts";
 import type { ArgumentType, ArgumentTypes, MethodArguments, MethodDefinition } from "./definition.ts";
@@ -23,22 +24,22 @@ export function decodeShortString(bytes: Buffer, start: number, end: number): st
 
 class ArgumentReader {
   readonly bytes: Buffer;
+  readonly start: number;
   readonly end: number;
-  readonly #method: string;
   position: number;
   #bitAt = 0;
 
-  constructor(bytes: Buffer, start: number, end: number, method: string) {
+  constructor(bytes: Buffer, start: number, end: number) {
     this.bytes = bytes;
+    this.start = start;
     this.position = start;
     this.end = end;
-    this.#method = method;
   }
 
   take(count: number): number {
     const at = this.position;
     this.position += count;
-    if (this.position > this.end) throw syntaxError(`arguments of ${this.#method} are cut short`);
+    if (this.position > this.end) throw cannotDecode(this.bytes, this.start, this.end);
     return at;
   }
 
@@ -86,17 +87,20 @@ class ArgumentReader {
   }
 }
 
-/** Decodes the arguments between `start` and `end`. Throws 502 SYNTAX_ERROR where they do not fill it exactly. */
+/**
+ * Decodes the arguments between `start` and `end`. Throws 501 FRAME_ERROR where they do not fill it exactly, 502
+ * SYNTAX_ERROR for an unsound table or text.
+ */
 export function decodeArguments<M extends MethodDefinition>(
   definition: M,
   bytes: Buffer,
   start: number,
   end: number,
 ): MethodArguments<M> {
-  const reader = new ArgumentReader(bytes, start, end, definition.name);
+  const reader = new ArgumentReader(bytes, start, end);
   const values: Record<string, unknown> = {};
   for (const name in definition.fields) values[name] = reader.read(definition.fields[name] as ArgumentType);
-  if (reader.position !== end) throw syntaxError(`arguments of ${definition.name} are too long`);
+  if (reader.position !== end) throw cannotDecode(bytes, start, end);
   return values as MethodArguments<M>;
 }
 

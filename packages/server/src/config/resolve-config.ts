@@ -1,5 +1,6 @@
 import { type Config, kebabName, variableName } from "./config.ts";
 import { configKeys, configNames } from "./config-keys.ts";
+import type { ValueKind } from "./value-kinds.ts";
 
 /** Settings that may not be; `message` has a line for each, fit for a person. */
 export class ConfigError extends Error {
@@ -28,9 +29,15 @@ export function variableSource(environment: Readonly<Record<string, string | und
   return { values, place: (name) => `variable ${variableName(name)}` };
 }
 
-/** Options of `createBroker`. */
+/** Options of `createBroker`. Numbers are what `Config` says (bytes, milliseconds); text is read as in a file. */
 export function optionSource(values: ConfigSource["values"]): ConfigSource {
-  return { values, place: (name) => `option ${name}` };
+  const given = configNames.filter((name) => values[name] !== undefined);
+  const texts = given.map((name) => [name, optionText(configKeys[name].kind, values[name])]);
+  return { values: Object.fromEntries(texts), place: (name) => `option ${name}` };
+}
+
+function optionText(kind: Pick<ValueKind<never>, "format">, value: unknown): unknown {
+  return typeof value === "number" ? kind.format(value as never) : value;
 }
 
 /**

@@ -60,12 +60,14 @@ const fractionSchema: z.ZodType<number> = z.union([
 function quantitySchema(units: ReadonlyMap<string, number>): z.ZodType<number> {
   const text = z.string().transform((value, context) => {
     const match = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]*)$/i.exec(value.trim());
-    const unit = units.get(match?.[2]?.toLowerCase() ?? "none");
+    const number = Number(match?.[1]);
+    // Nothing is nothing in every unit.
+    const unit = number === 0 ? 1 : units.get(match?.[2]?.toLowerCase() ?? "none");
     if (match === null || unit === undefined) {
       context.addIssue({ code: "custom", message: "not a quantity" });
       return z.NEVER;
     }
-    return Math.round(Number(match[1]) * unit);
+    return Math.round(number * unit);
   });
   return units.has("") ? z.union([z.int().nonnegative(), text]) : z.union([z.literal(0), text]);
 }

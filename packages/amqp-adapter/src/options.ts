@@ -1,0 +1,90 @@
+import type { Broker, Logger } from "@jackalope/core/adapter";
+import type { TlsOptions } from "node:tls";
+
+/** Every bound of the AMQP adapter; the core's are in its own limits. docs/limits.md explains them. */
+export interface AmqpLimits {
+  /** Largest frame, overhead included. Clients may negotiate less. */
+  readonly frameBytesMax: number;
+  /** What a client may go down to: the protocol's own minimum, which old clients use. */
+  readonly frameBytesMin: number;
+  /** Largest frame before it is negotiated: start-ok with a long token must fit. */
+  readonly handshakeFrameBytesMax: number;
+  /** Channels of one connection. */
+  readonly channelsMax: number;
+  /** Offered to clients; what they answer counts. 0 is off. */
+  readonly heartbeatSeconds: number;
+  /** From the accepted socket to connection.open-ok. */
+  readonly handshakeTimeoutMs: number;
+  /** How long a refused login is kept waiting when the client cannot be told the reason. */
+  readonly refusalDelayMs: number;
+  /** How long connection.close waits for its close-ok. */
+  readonly closeTimeoutMs: number;
+  /** How long the adapter's `close` waits for clients to say goodbye. */
+  readonly shutdownTimeoutMs: number;
+  /** A client with more than this unread is not read from either: its requests would only add to it. */
+  readonly outboxStopBytes: number;
+  /** A client with more than this unread is cut off. */
+  readonly outboxCutBytes: number;
+}
+
+export const defaultAmqpLimits: AmqpLimits = {
+  frameBytesMax: 131_072,
+  frameBytesMin: 4096,
+  handshakeFrameBytesMax: 8192,
+  channelsMax: 2047,
+  heartbeatSeconds: 60,
+  handshakeTimeoutMs: 10_000,
+  refusalDelayMs: 3000,
+  closeTimeoutMs: 30_000,
+  shutdownTimeoutMs: 3000,
+  outboxStopBytes: 4 * 1024 * 1024,
+  outboxCutBytes: 128 * 1024 * 1024,
+};
+
+/** What connection.start says about this server. */
+export interface ServerIdentity {
+  /**
+   * Default "RabbitMQ". Clients decide by it: kombu, and with it Celery, only uses channel-wide prefetch where the
+   * product is RabbitMQ. Who we are stands in `platform` and `information`.
+   */
+  readonly product: string;
+  /**
+   * Default "3.13.7", the last series that allows what is allowed here (transient queues, channel-wide prefetch, frames
+   * of 4096 bytes): from 4.0 on, clients take those away from themselves.
+   */
+  readonly version: string;
+  readonly platform: string;
+  readonly information: string;
+  readonly clusterName: string;
+}
+
+export const defaultServerIdentity: ServerIdentity = {
+  product: "RabbitMQ",
+  version: "3.13.7",
+  platform: `Jackalope on Node.js ${process.versions.node}`,
+  information: "Jackalope, a message broker that speaks RabbitMQ's AMQP 0-9-1",
+  clusterName: "jackalope",
+};
+
+export interface AmqpAdapterOptions {
+  readonly broker: Broker;
+  /** Default: the broker's. */
+  readonly logger?: Logger;
+  readonly limits?: Partial<AmqpLimits>;
+  readonly identity?: Partial<ServerIdentity>;
+}
+
+export interface ListenOptions {
+  /** Default: all interfaces, IPv4 and IPv6. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Speaks TLS where given. */
+  readonly tls?: TlsOptions;
+}
+
+/** Where the adapter listens. */
+export interface ListenAddress {
+  readonly port: number;
+  readonly address: string;
+}

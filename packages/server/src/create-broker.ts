@@ -1,0 +1,56 @@
+import { type Clock, type Logger, silentLogger } from "@jackalope/core";
+import type { StorageEngine } from "@jackalope/core/storage";
+import type { Config } from "./config/config.ts";
+import { optionSource, resolveConfig } from "./config/resolve-config.ts";
+import { type RunningBroker, startBroker } from "./start-broker.ts";
+
+/**
+ * Settings of an embedded broker, under the names of `Config`. Numbers are bytes or milliseconds; text such as "64MiB"
+ * or "10s" is fine too.
+ */
+export type CreateBrokerOptions = { readonly [Name in keyof Config]?: Config[Name] | string } & {
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /** A storage engine of your own, in place of `store`. Closed with the broker. */
+  readonly storage?: StorageEngine;
+  /** A clock of your own, for tests. Closed with the broker. */
+  readonly clock?: Clock;
+};
+
+/** What differs from the command: nothing is kept, free ports, and no way in from another machine. */
+const embeddedDefaults = optionSource({
+  store: "memory",
+  bind: "127.0.0.1",
+  amqpPort: 0,
+  managementPort: "off",
+});
+
+/**
+ * Runs a broker inside this program: without options one that keeps nothing, on a free port of 127.0.0.1. Throws
+ * ConfigError for a setting that is not allowed and StartError where the machine does not let it start.
+ *
+ *     const broker = await createBroker();
+ *     const connection = await connect(broker.url);
+ *     …
+ *     await broker.close();
+ */
+export async function createBroker(options: CreateBrokerOptions = {}): Promise<EmbeddedBroker> {
+  const { logger = silentLogger, storage, clock, ...settings } = options;
+  const config = resolveConfig([optionSource(settings), embeddedDefaults]);
+  const running = await startBroker(config, { logger, storage, clock });
+  return { ...running, url: amqpUrl(config, running.ports.amqp) };
+}
+
+/** A running broker and the way to it. */
+export interface EmbeddedBroker extends RunningBroker {
+  /** An AMQP URL with the default user in it, or an empty text where AMQP is off. */
+  readonly url: string;
+}
+
+function amqpUrl(config: Config, port: number | null): string {
+  if (port === null) return "";
+  const [address = ""] = config.bind;
+  const host = address === "::" || address === "0.0.0.0" ? "127.0.0.1" : address;
+  const credentials = `${encodeURIComponent(config.defaultUser)}:${encodeURIComponent(config.defaultPassword)}`;
+  return `amqp://${credentials}@${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,76 @@
+import { readCommandLine } from "./command-line.ts";
+import type { Config } from "./config/config.ts";
+import { ConfigError, unknownVariables } from "./config/resolve-config.ts";
+import { openStandardLog, type StandardLog } from "./logging.ts";
+import { type RunningBroker, startBroker } from "./start-broker.ts";
+import { StartError } from "./start-error.ts";
+
+/** npm passes on a signal that a terminal has sent to this process already: the second of the two means nothing. */
+const echoMs = process.env.npm_lifecycle_event === undefined ? 0 : 200;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The life of the jackalope command: reads the settings, runs the broker, ends with SIGTERM or SIGINT. Exit codes: 0
+ * after a clean end, 1 where it could not start (one line on standard error says why), 128 + the signal's number where a
+ * second signal cut the end short.
+ */
+export async function runProcess(args: readonly string[], environment: Environment): Promise<void> {
+  const config = readSettings(args, environment);
+  if (config === null) return;
+  const log = openStandardLog(config);
+  for (const name of unknownVariables(environment)) log.logger.warn({ variable: name }, "no such setting");
+  const starting = startBroker(config, { logger: log.logger });
+  endOnSignals(starting, log);
+  try {
+    await starting;
+  } catch (error) {
+    log.flush();
+    fail(error);
+  }
+}
+
+function readSettings(args: readonly string[], environment: Environment): Config | null {
+  try {
+    const commandLine = readCommandLine(args, environment);
+    if (commandLine.kind === "run") return commandLine.config;
+    process.exitCode = commandLine.exitCode;
+    return null;
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/** Ends with a line for a person, or with everything there is to know where the fault is ours. */
+function fail(error: unknown): never {
+  const expected = error instanceof ConfigError || error instanceof StartError;
+  const text = expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(text.replace(/^/gm, expected ? "jackalope: " : "") + "\n");
+  process.exit(1);
+}
+
+function endOnSignals(starting: Promise<RunningBroker>, log: StandardLog): void {
+  let firstAtMs = 0;
+  const end = (signal: "SIGTERM" | "SIGINT"): void => {
+    if (firstAtMs > 0 && performance.now() - firstAtMs < echoMs) return;
+    if (firstAtMs > 0) process.exit(128 + (signal === "SIGTERM" ? 15 : 2));
+    firstAtMs = performance.now();
+    log.logger.info({ signal }, "stopping");
+    void closeAndExit(starting, log);
+  };
+  process.on("SIGTERM", () => end("SIGTERM"));
+  process.on("SIGINT", () => end("SIGINT"));
+}
+
+async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog): Promise<void> {
+  try {
+    const running = await starting;
+    await running.close();
+  } catch (error) {
+    log.flush();
+    fail(error);
+  }
+  log.logger.info({}, "stopped");
+  log.flush();
+  process.exit(0);
+}

@@ -1,0 +1,167 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, describe, expect, test } from "vitest";
+import { createBroker, type CreateBrokerOptions, type EmbeddedBroker } from "../src/index.ts";
+
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+});
+
+async function open(options: CreateBrokerOptions = {}): Promise<EmbeddedBroker> {
+  const broker = await createBroker(options);
+  closers.push(() => broker.close());
+  return broker;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "jackalope-server-"));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The first bytes that an AMQP server says to a client. */
+function greeting(host: string, port: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port }, () => socket.write("AMQP\x00\x00\x09\x01"));
+    socket.once("data", (chunk) => {
+      resolve(chunk);
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
+}
+
+/** connection.start (class 10, method 10) in a method frame on channel 0. */
+function isConnectionStart(bytes: Buffer): boolean {
+  return bytes[0] === 1 && bytes.readUInt16BE(1) === 0 && bytes.readUInt32BE(7) === 0x000a000a;
+}
+
+describe("createBroker", () => {
+  test("without options is a memory broker on a free port of this machine, ready at once", async () => {
+    const startedAtMs = performance.now();
+    const broker = await open();
+    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+    expect(broker.ports).toEqual({ amqp: expect.any(Number), management: null });
+    expect(broker.url).toBe(`amqp://guest:guest@127.0.0.1:${broker.ports.amqp}`);
+    expect(isConnectionStart(await greeting("127.0.0.1", broker.ports.amqp as number))).toBe(true);
+    expect(broker.broker.storage.name).toBe("memory");
+  });
+
+  test("several brokers in one process do not meet", async () => {
+    const [one, two] = [await open(), await open()];
+    expect(one.ports.amqp).not.toBe(two.ports.amqp);
+    await one.close();
+    expect(isConnectionStart(await greeting("127.0.0.1", two.ports.amqp as number))).toBe(true);
+  });
+
+  test("close ends the listeners, and calling it again is fine", async () => {
+    const broker = await open({ managementPort: 0 });
+    await Promise.all([broker.close(), broker.close()]);
+    await broker.close();
+    await expect(greeting("127.0.0.1", broker.ports.amqp as number)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    await expect(fetch(`http://127.0.0.1:${broker.ports.management}/health/live`)).rejects.toThrow();
+  });
+
+  test("takes a default user of its own", async () => {
+    const broker = await open({ defaultUser: "anna", defaultPassword: "a b" });
+    expect(broker.url).toBe(`amqp://anna:a%20b@127.0.0.1:${broker.ports.amqp}`);
+    expect(await broker.broker.authenticate("anna", "a b", "192.0.2.1")).not.toBeNull();
+    expect(await broker.broker.authenticate("guest", "guest", "127.0.0.1")).toBeNull();
+  });
+
+  test("passes limits on to the core", async () => {
+    const { broker } = await open({ maxMessageSize: "2MiB", connectionsMax: 3, undurableBytesMax: 4096 });
+    expect(broker.limits).toMatchObject({ messageBytesMax: 2 * 1024 ** 2, connectionsMax: 3, undurableBytesMax: 4096 });
+  });
+
+  test("a setting that is not allowed is refused by name", async () => {
+    await expect(createBroker({ amqpPort: 70_000 })).rejects.toThrow('amqp-port: "70000" is not allowed');
+  });
+});
+
+describe("listening", () => {
+  test(":: serves IPv6 and IPv4 on one port", async () => {
+    const { ports } = await open({ bind: ["::"], managementPort: 0 });
+    for (const host of ["::1", "127.0.0.1"]) {
+      expect(isConnectionStart(await greeting(host, ports.amqp as number)), host).toBe(true);
+    }
+    for (const host of ["[::1]", "127.0.0.1"]) {
+      expect((await fetch(`http://${host}:${ports.management}/health/ready`)).status, host).toBe(200);
+    }
+  });
+
+  test("several addresses share one free port, and no other address is served", async () => {
+    const { ports } = await open({ bind: ["127.0.0.1", "::1"] });
+    for (const host of ["127.0.0.1", "::1"]) await greeting(host, ports.amqp as number);
+    await expect(greeting("127.0.0.2", ports.amqp as number)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("a port in use is one line that names it, and nothing stays open", async () => {
+    const { ports } = await open();
+    const folder = temporaryFolder();
+    const clash = { amqpPort: ports.amqp as number, store: "embedded", dataDir: folder };
+    await expect(createBroker(clash)).rejects.toThrow(
+      `amqp-port: port ${ports.amqp} on 127.0.0.1 is in use by another program`,
+    );
+    // The data directory is free again.
+    await open({ store: "embedded", dataDir: folder });
+  });
+});
+
+describe("stores", () => {
+  test("the embedded store makes its folder", async () => {
+    const folder = join(temporaryFolder(), "some", "where");
+    await open({ store: "embedded", dataDir: folder });
+    expect(existsSync(folder)).toBe(true);
+  });
+
+  test("a second broker on a data directory is refused with a line that names it", async () => {
+    const folder = temporaryFolder();
+    await open({ store: "embedded", dataDir: folder });
+    await expect(createBroker({ store: "embedded", dataDir: folder })).rejects.toThrow(new RegExp(`^data-dir: .*${folder}`));
+  });
+
+  test("a data directory that is a file is refused", async () => {
+    const path = join(temporaryFolder(), "none", "..");
+    const file = new URL(import.meta.url).pathname;
+    expect(path).not.toBe(file);
+    await expect(createBroker({ store: "embedded", dataDir: file })).rejects.toThrow(
+      `data-dir: cannot use ${file}: it is not a folder`,
+    );
+  });
+
+  test("Redis is accepted as a setting and refused by this build, without its password", async () => {
+    await expect(createBroker({ store: "redis://user:secret@localhost:6379/0" })).rejects.toThrow(
+      "store: redis://…@localhost:6379/0 needs the Redis engine, which this build does not have",
+    );
+  });
+});
+
+describe("handles", () => {
+  test("a program that opens, uses and closes brokers ends by itself", async () => {
+    // Node cannot run the sources of 20.19 as they are, so this program runs what `npm run build` made.
+    const program = `
+      import { createBroker } from "@jackalope/server";
+      for (const store of ["memory", "embedded"]) {
+        const broker = await createBroker({ store, dataDir: process.argv[1], managementPort: 0 });
+        const origin = "http://127.0.0.1:" + broker.ports.management;
+        await (await fetch(origin + "/metrics")).text();
+        await broker.close();
+      }
+      const left = process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|FSReqCallback|TTYWrap)$/.test(name));
+      console.log(JSON.stringify(left));
+    `;
+    const run = promisify(execFile);
+    const cwd = new URL("..", import.meta.url);
+    const args = ["--input-type=module", "--eval", program, temporaryFolder()];
+    // Killed by the time limit it would reject.
+    const { stdout } = await run(process.execPath, args, { cwd, timeout: 10_000 });
+    expect(JSON.parse(stdout)).toEqual([]);
+  });
+});
