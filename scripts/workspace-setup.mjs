@@ -24,10 +24,12 @@ export function setUp({ ifNeeded }) {
   const installed = stamp.install === wanted.install && existsSync(join(root, "node_modules", ".modules.yaml"));
   const built = installed && stamp.build === wanted.build && outputsExist();
   if (built) return;
-  if (!installed) run("npx", ["-y", pnpm, "install", "--frozen-lockfile"]);
+  if (!installed) {
+    run("npx", ["-y", pnpm, "install", "--frozen-lockfile"]);
+    writeStamp({ install: wanted.install });
+  }
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
-  mkdirSync(dirname(stampPath), { recursive: true });
-  writeFileSync(stampPath, `${JSON.stringify(wanted)}\n`);
+  writeStamp(wanted);
 }
 
 function checkNode() {
@@ -42,6 +44,11 @@ function readStamp() {
   } catch {
     return {};
   }
+}
+
+function writeStamp(stamp) {
+  mkdirSync(dirname(stampPath), { recursive: true });
+  writeFileSync(stampPath, `${JSON.stringify(stamp)}\n`);
 }
 
 /** What decides the contents of node_modules. */
@@ -94,7 +101,13 @@ function outputsExist() {
 
 function run(command, args) {
   // Output goes to standard error: standard output belongs to what runs afterwards.
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    // pnpm asks before it removes a node_modules made by another tool, and here nobody could answer.
+    env: { ...process.env, CI: "true" },
+    shell: process.platform === "win32",
+  });
   if (error) fail(`cannot run ${command}: ${error.message}`);
   if (status !== 0) fail(`${command} ${args.join(" ")} failed`);
 }

@@ -68,5 +68,6 @@ int idle_run(void) {
   fflush(stdout);
   hold(epoll, connections);
   for (uint32_t i = 0; i < plan.idle; i++) connection_free(connections[i]);
+  free(connections);
   return 0;
 }

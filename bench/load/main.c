@@ -185,6 +185,7 @@ static uint64_t finish(void) {
   struct connection *janitor = connection_dial(ROLE_IDLE, 0);
   uint64_t left_over = plan.protocol->clean_up(janitor);
   plan.protocol->close(janitor);
+  connection_free(janitor);
   for (uint32_t i = 0; i < plan.consumers; i++) plan.protocol->close(consumers[i]);
   for (uint32_t i = 0; producers[i] != NULL; i++) plan.protocol->close(producers[i]);
   return left_over;

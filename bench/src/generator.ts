@@ -7,7 +7,7 @@ import { findExecutable } from "./executable.ts";
 import type { RunningPeer } from "./peer.ts";
 
 /** Percentiles in microseconds. */
-export interface Latency {
+interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { createBroker } from "@jackalope/server";
 
 /** The broker that a test file of `clients` talks to. */
 export interface Target {
@@ -19,6 +18,7 @@ const targetVariable = "JACKALOPE_TEST_AMQP_URL";
 export async function startTarget(): Promise<Target> {
   const given = process.env[targetVariable];
   if (given !== undefined && given !== "") return targetOf(given, () => Promise.resolve());
+  const { createBroker } = await import("@jackalope/server");
   const broker = await createBroker();
   return targetOf(broker.url, () => broker.close());
 }

@@ -42,7 +42,7 @@ export const backlog: Scenario = {
 
 async function measure(bench: Bench, name: PeerName, count: number): Promise<Measured> {
   let peer = await bench.startFresh(name);
-  const emptyPerSecond = await publishRateIntoEmptyQueue(peer, count / 5);
+  const emptyPerSecond = await publishRateIntoEmptyQueue(peer, count / 10);
   bench.note(`backlog, ${name}: ${Math.round(emptyPerSecond)}/s into an empty queue`);
 
   const memory = watchResidentBytes(peer.processId);
@@ -51,7 +51,7 @@ async function measure(bench: Bench, name: PeerName, count: number): Promise<Mea
     ...publishing,
     queue: QUEUE,
     keep: true,
-    count: count / 5,
+    count: count / 10,
     "first-sequence": count,
   });
   const residentMiB = memory.stop() / MIB;
@@ -74,7 +74,7 @@ async function measure(bench: Bench, name: PeerName, count: number): Promise<Mea
     queue: QUEUE,
     durable: true,
     acks: true,
-    count: (count / 5) * 6,
+    count: (count / 10) * 11,
     stall: 60,
   });
   if (drain.leftOver > 0) throw new Error(`${drain.leftOver} messages left after the drain`);

@@ -26,7 +26,7 @@ export const replyCodes = {
 } as const;
 
 /** The broker's refusals on the AMQP wire. A new code in the core does not compile until it has its line here. */
-export const replyCodeOf = {
+export const replyCodeOf: Readonly<Record<BrokerErrorCode, ReplyCode>> = {
   "access-refused": replyCodes.accessRefused,
   "not-found": replyCodes.notFound,
   "resource-locked": replyCodes.resourceLocked,
@@ -36,7 +36,7 @@ export const replyCodeOf = {
   "command-invalid": replyCodes.commandInvalid,
   "resource-error": replyCodes.resourceError,
   "internal-error": replyCodes.internalError,
-} as const satisfies Record<BrokerErrorCode, ReplyCode>;
+};
 
 /** What the peer did wrong in the protocol itself. `message` is the explanation behind the reply code's name. */
 export class AmqpError extends Error {

@@ -1,7 +1,8 @@
-import type { Message, Outbox } from "@jackalope/core/adapter";
+import { emptyFieldTable, type Message, type Outbox, withField } from "@jackalope/core/adapter";
 import { frameEndByte, frameHeaderBytes, frameOverheadBytes, frameTypes } from "./codec.ts";
-import { encodeAddress } from "./mapping.ts";
+import { amqpFormat, encodeAddress } from "./mapping.ts";
 import { basicDeliver } from "./methods/basic.ts";
+import { encodeProperties } from "./property-codec.ts";
 
 /**
  * Deliveries are three frames whose bytes are mostly known before: the consumer's template, the route's address, and
@@ -17,7 +18,7 @@ const tagBytes = 9;
 /** Class, weight and body size before the flags of a content header. */
 const headerPrefixBytes = 12;
 /** Below this a loop over the bytes is quicker than a call into the copy routine. */
-const shortCopyBytes = 32;
+const shortCopyBytes = 48;
 const uint32Range = 0x1_0000_0000;
 
 /** The beginning of every basic.deliver to one consumer: frame header with the size left open, ids, consumer tag. */
@@ -37,6 +38,17 @@ export function deliveryTemplate(channelNumber: number, consumerTag: string): Bu
 export function addressOf(message: Message): Uint8Array {
   const route = message.route;
   return (route.wire ??= encodeAddress(route.exchange, route.routingKey));
+}
+
+/** The properties of a message from another protocol, or with the number of its failed deliveries in a header. */
+export function nativeForDelivery(message: Message, deliveryCount: number): Uint8Array {
+  if (deliveryCount === 0) return message.as(amqpFormat);
+  const properties = message.properties;
+  const headers = withField(properties.headers ?? emptyFieldTable, "x-delivery-count", {
+    kind: "int64",
+    value: BigInt(deliveryCount),
+  });
+  return encodeProperties({ ...properties, headers });
 }
 
 /** Copies a range; short ones byte by byte. Returns the end in `target`. */
@@ -132,8 +144,12 @@ export function writeDelivery(
   const methodBytes = at - start - frameHeaderBytes;
   target[start + 5] = methodBytes >>> 8;
   target[start + 6] = methodBytes;
-  target[at] = frameEndByte;
-  at = writeHeaderPrefix(target, at + 1, channelNumber, headerPrefixBytes + nativeBytes, bodyBytes);
+  target[at++] = frameEndByte;
+  if (inOneFrame && native === message.bytes && bodyStart === nativeEnd + frameOverheadBytes && !message.owned) {
+    outbox.position = copyFrames(message, target, at, channelNumber);
+    return;
+  }
+  at = writeHeaderPrefix(target, at, channelNumber, headerPrefixBytes + nativeBytes, bodyBytes);
   at = copyBytes(native, nativeStart, nativeEnd, target, at);
   target[at++] = frameEndByte;
   if (inOneFrame && bodyBytes > 0) {
@@ -143,6 +159,19 @@ export function writeDelivery(
   }
   outbox.position = at;
   if (!inOneFrame) writeBodyFrames(outbox, channelNumber, message, payloadBytesMax);
+}
+
+/**
+ * A message that still lies in the chunk that brought it, with one body frame right behind its content header, has the
+ * very frames that are wanted, but for the channel. Returns the end.
+ */
+function copyFrames(message: Message, target: Buffer, at: number, channelNumber: number): number {
+  const start = message.nativeStart - headerPrefixBytes - frameHeaderBytes;
+  const end = copyBytes(message.bytes, start, message.bodyEnd + 1, target, at);
+  const bodyFrame = at + message.nativeEnd + 1 - start;
+  target[at + 1] = target[bodyFrame + 1] = channelNumber >>> 8;
+  target[at + 2] = target[bodyFrame + 2] = channelNumber;
+  return end;
 }
 
 /** Content header and body behind a method that was just written: basic.return and basic.get-ok. */

@@ -136,7 +136,7 @@ function readFields(bytes: Buffer, start: number, end: number): FieldTable {
     const nameStart = reader + 1;
     const nameEnd = nameStart + (bytes[reader] as number);
     reader = nameEnd;
-    fields.push([bytes.utf8Slice(nameStart, nameEnd), readValue(bytes)]);
+    fields.push([bytes.toString("utf8", nameStart, nameEnd), readValue(bytes)]);
   }
   return fields;
 }

@@ -60,7 +60,7 @@ class Reader {
       if (!this.has(propertyFlags[name])) continue;
       const length = this.bytes[this.advance(1)] as number;
       const at = this.advance(length);
-      into[name] = this.bytes.utf8Slice(at, at + length);
+      into[name] = this.bytes.toString("utf8", at, at + length);
     }
   }
 }

@@ -20,7 +20,7 @@ export function recognize(bytes: Buffer): { readonly kind: "amqp" | "partial" } 
 function nameOf(bytes: Buffer): string {
   if (bytes[0] === tlsHandshake && (bytes.length < 2 || bytes[1] === tlsMajorVersion))
     return "a TLS handshake on a port that speaks plain AMQP 0-9-1";
-  const start = bytes.latin1Slice(0, 4);
+  const start = bytes.toString("latin1", 0, 4);
   if (httpMethods.includes(start)) return "an HTTP request on the AMQP port";
   if (start === "AMQP") return `AMQP version bytes ${[...bytes.subarray(4, 8)].join(" ")}, this port speaks 0 0 9 1`;
   return `bytes that are no AMQP header (${bytes.toString("hex", 0, 8)})`;

@@ -26,6 +26,18 @@ const basicClassId = 60;
 /** Class, weight and body size before the flags of a content header. */
 const headerPrefixBytes = 12;
 
+/** The 64 bit body size; readUInt32BE checks what is known here. */
+function readBodyBytes(bytes: Buffer, at: number): number {
+  const low =
+    (((bytes[at + 4] as number) << 24) |
+      ((bytes[at + 5] as number) << 16) |
+      ((bytes[at + 6] as number) << 8) |
+      (bytes[at + 7] as number)) >>>
+    0;
+  const zeros = (bytes[at] as number) | (bytes[at + 1] as number) | (bytes[at + 2] as number) | (bytes[at + 3] as number);
+  return zeros === 0 ? low : bytes.readUInt32BE(at) * 0x1_0000_0000 + low;
+}
+
 /**
  * The publishing side of one channel: basic.publish, content header, content body. The usual publisher repeats itself,
  * so exchange and key are compared as bytes with those of the last publish, properties with the last properties, and
@@ -72,7 +84,7 @@ export class Publication {
       const text = `expected content header for class ${basicClassId}, got one for class ${classId} instead`;
       throw new AmqpError(replyCodes.unexpectedFrame, text);
     }
-    const bodyBytes = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
+    const bodyBytes = readBodyBytes(bytes, start + 4);
     if (bodyBytes > this.#context.messageBytesMax) this.#refuseSize(bodyBytes);
     this.#facts.read(bytes, nativeStart, end);
     if (bodyBytes === 0) {

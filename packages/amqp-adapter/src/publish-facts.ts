@@ -69,12 +69,12 @@ export class PublishFacts {
     this.directReply =
       places.replyToStart >= 0 && sameBytes(directReplyBytes, bytes, places.replyToStart, places.replyToEnd);
     if (places.expirationStart >= 0) {
-      const text = bytes.utf8Slice(places.expirationStart, places.expirationEnd);
+      const text = bytes.toString("utf8", places.expirationStart, places.expirationEnd);
       const expiration = expirationOf(text);
       if (typeof expiration === "number") this.expirationMs = expiration;
       else this.#badExpiration = `invalid expiration '${text}': ${expiration.problem}`;
     }
-    if (places.userIdStart >= 0) this.#userId = bytes.utf8Slice(places.userIdStart, places.userIdEnd);
+    if (places.userIdStart >= 0) this.#userId = bytes.toString("utf8", places.userIdStart, places.userIdEnd);
     this.special = this.directReply || this.#copies || this.#badExpiration !== null || this.#userId !== null;
   }
 

@@ -15,7 +15,7 @@ class HeapTimer implements Timer {
   readonly run: () => void;
   readonly #clock: SystemClock;
   /** Place in the clock's heap, kept by the clock. */
-  index = outside;
+  index: number = outside;
 
   constructor(clock: SystemClock, dueMs: number, sequence: number, run: () => void) {
     this.#clock = clock;

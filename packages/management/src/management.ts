@@ -13,8 +13,8 @@ export interface ManagementOptions {
 
 /** The HTTP side of a broker: health checks and metrics, on any number of addresses. */
 export interface Management {
-  /** Accepts on `address` and returns the port, which is another than `port` where that is 0. Rejects as net.Server. */
-  listen(address: string, port: number): Promise<number>;
+  /** Accepts on `host` and tells the port, which is another than `port` where that is 0. Rejects as net.Server does. */
+  listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
   /** Stops accepting and cuts off who is connected. */
   close(): Promise<void>;
 }
@@ -28,14 +28,14 @@ export async function createManagement(options: ManagementOptions): Promise<Mana
   const servers: Server[] = [];
   return {
     // fastify's own listen knows one address only.
-    async listen(address, port) {
+    async listen({ host, port }) {
       const server = createServer((request, response) => app.routing(request, response));
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
-        server.listen({ host: address, port }, resolve);
+        server.listen({ host, port }, resolve);
       });
       servers.push(server);
-      return (server.address() as AddressInfo).port;
+      return { port: (server.address() as AddressInfo).port };
     },
     async close() {
       await Promise.all(servers.map(closeServer));

@@ -11,7 +11,8 @@ beforeEach(async () => {
   broker = await Broker.open({ storage: new MemoryStorage() });
   health = { ready: true };
   management = await createManagement({ broker: () => broker, health: () => health });
-  origin = `http://127.0.0.1:${await management.listen("127.0.0.1", 0)}`;
+  const { port } = await management.listen({ host: "127.0.0.1", port: 0 });
+  origin = `http://127.0.0.1:${port}`;
 });
 
 afterEach(async () => {
@@ -113,7 +114,7 @@ describe("metrics", () => {
     const other = await Broker.open({ storage: new MemoryStorage() });
     const second = await createManagement({ broker: () => other, health: () => ({ ready: true }) });
     try {
-      const port = await second.listen("127.0.0.1", 0);
+      const { port } = await second.listen({ host: "127.0.0.1", port: 0 });
       (broker as Broker).totals.published = 1;
       other.totals.published = 2;
       expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain("published_total 2\n");
@@ -128,13 +129,13 @@ describe("metrics", () => {
 describe("listening", () => {
   test("works on several addresses with one port", async () => {
     const port = Number(new URL(origin).port);
-    expect(await management.listen("127.0.0.2", port)).toBe(port);
+    expect(await management.listen({ host: "127.0.0.2", port })).toEqual({ port });
     expect((await fetch(`http://127.0.0.2:${port}/health/live`)).status).toBe(200);
   });
 
   test("a port in use is told with the system's code", async () => {
     const port = Number(new URL(origin).port);
-    await expect(management.listen("127.0.0.1", port)).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(management.listen({ host: "127.0.0.1", port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
   test("close does not wait for clients that keep their connection open", async () => {

@@ -2,7 +2,7 @@ import { Command, type CommanderError } from "commander";
 import { type Config, kebabName } from "./config/config.ts";
 import { fileSource } from "./config/config-file.ts";
 import { configKeys, configNames } from "./config/config-keys.ts";
-import { serverVersion } from "./product.ts";
+import { serverVersion } from "./server-version.ts";
 import { flagSource, resolveConfig, variableSource } from "./config/resolve-config.ts";
 
 /** What a command line asks for: a broker, or only what was printed already (help, version, a misuse). */

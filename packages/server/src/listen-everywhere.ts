@@ -3,8 +3,8 @@ import { StartError, systemErrorCode } from "./start-error.ts";
 
 /** What can accept on several addresses: an adapter, the HTTP side. */
 export interface Listener {
-  /** Accepts on `address` and returns the port, which is another than `port` where that is 0. */
-  listen(address: string, port: number): Promise<number>;
+  /** Accepts on `host` and tells the port, which is another than `port` where that is 0. */
+  listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
 }
 
 /**
@@ -24,7 +24,7 @@ export async function listenEverywhere(
 
 async function listenOn(listener: Listener, address: string, port: number, key: string): Promise<number> {
   try {
-    return await listener.listen(address, port);
+    return (await listener.listen({ host: address, port })).port;
   } catch (error) {
     const code = systemErrorCode(error);
     // `::` takes IPv4 as well; a machine without IPv6 does not know it.

@@ -1,23 +1,19 @@
 import type { Logger } from "@jackalope/core";
-import { destination, pino, stdTimeFunctions } from "pino";
+import { pino, stdTimeFunctions } from "pino";
 import type { Config } from "./config/config.ts";
+import { LogOutput } from "./log-output.ts";
 import { textLine } from "./text-line.ts";
 
 /** A logger that writes to standard output, and the way to have everything written before the process ends. */
 export interface StandardLog {
   readonly logger: Logger;
-  /** Writes what is buffered, at once. */
-  flush(): void;
+  /** Resolves when all is written, as far as it can be. */
+  close(): Promise<void>;
 }
 
-/**
- * The log of a broker process. Lines are written behind the event loop's back, so that a reader of the log who stalls
- * does not stall the broker.
- */
+/** The log of a broker process. */
 export function openStandardLog(config: Pick<Config, "logLevel" | "logFormat">): StandardLog {
-  const output = destination({ dest: 1, sync: false });
-  // The reader of the log is gone (a closed pipe): the broker goes on without one.
-  output.on("error", () => {});
+  const output = new LogOutput(process.stdout.fd);
   const readable = config.logFormat === "text" || (config.logFormat === "auto" && process.stdout.isTTY);
   const stream = readable ? { write: (line: string) => output.write(textLine(line)) } : output;
   const options = {
@@ -26,13 +22,5 @@ export function openStandardLog(config: Pick<Config, "logLevel" | "logFormat">):
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return { logger: pino(options, stream), flush: () => flushQuietly(output) };
-}
-
-function flushQuietly(output: ReturnType<typeof destination>): void {
-  try {
-    output.flushSync();
-  } catch {
-    // Not open yet, or the reader is gone.
-  }
+  return { logger: pino(options, stream), close: () => output.close() };
 }

@@ -1,12 +1,12 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { type Clock, type Logger, MemoryStorage } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
-import { openLogStorage } from "@jackalope/storage-log";
+import { CorruptLogError, DirectoryInUseError, openLogStorage } from "@jackalope/storage-log";
 import type { Config } from "./config/config.ts";
 import { StartError, systemErrorCode } from "./start-error.ts";
 
-/** Opens the engine that `config.store` names. Throws StartError where that cannot be. */
-export async function openStorage(config: Config, clock: Clock, logger: Logger): Promise<StorageEngine> {
+/** Makes the engine that `config.store` names. Throws StartError where that cannot be. */
+export function openStorage(config: Config, clock: Clock, logger: Logger): StorageEngine {
   if (config.store === "memory") return new MemoryStorage();
   if (config.store !== "embedded") {
     throw new StartError(
@@ -14,18 +14,21 @@ export async function openStorage(config: Config, clock: Clock, logger: Logger):
     );
   }
   makeDirectory(config.dataDir);
-  try {
-    return await openLogStorage({
-      directory: config.dataDir,
-      sync: config.sync,
-      syncIntervalMs: config.syncInterval,
-      repair: config.repair,
-      clock,
-      logger,
-    });
-  } catch (error) {
-    throw new StartError(`data-dir: ${(error as Error).message}`, error);
-  }
+  return openLogStorage({
+    directory: config.dataDir,
+    sync: config.sync,
+    syncIntervalMs: config.syncInterval,
+    repair: config.repair,
+    clock,
+    logger,
+  });
+}
+
+/** An engine's refusal to recover as a StartError, where it is one for a person; other errors as they are. */
+export function recoveryFailure(error: unknown): unknown {
+  const expected =
+    error instanceof CorruptLogError || error instanceof DirectoryInUseError || systemErrorCode(error) !== "";
+  return expected ? new StartError(`data-dir: ${(error as Error).message}`, error) : error;
 }
 
 const reasons = new Map([

@@ -25,7 +25,7 @@ export async function runProcess(args: readonly string[], environment: Environme
   try {
     await starting;
   } catch (error) {
-    log.flush();
+    await log.close();
     fail(error);
   }
 }
@@ -67,10 +67,10 @@ async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog):
     const running = await starting;
     await running.close();
   } catch (error) {
-    log.flush();
+    await log.close();
     fail(error);
   }
   log.logger.info({}, "stopped");
-  log.flush();
+  await log.close();
   process.exit(0);
 }

@@ -1,14 +1,14 @@
-import { type AmqpAdapter, createAmqpAdapter } from "@jackalope/amqp-adapter";
+import { createAmqpAdapter } from "@jackalope/amqp-adapter";
 import { Broker, type Clock, type Limits, type Logger, SystemClock } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { createManagement, type Health, type Management } from "@jackalope/management";
 import { AlarmMonitor, machineProbes } from "./alarm-monitor.ts";
 import type { Config } from "./config/config.ts";
 import { limitKeys } from "./config/limit-keys.ts";
-import { listenEverywhere } from "./listen-everywhere.ts";
+import { type Listener, listenEverywhere } from "./listen-everywhere.ts";
 import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
-import { openStorage } from "./open-storage.ts";
-import { productName, serverVersion } from "./product.ts";
+import { openStorage, recoveryFailure } from "./open-storage.ts";
+import { serverVersion } from "./server-version.ts";
 
 /** What may be given ready-made instead of being made from the settings. */
 export interface BrokerParts {
@@ -95,22 +95,30 @@ class Composition {
 
   async #openBroker(): Promise<Broker> {
     const { logger, clock = new SystemClock(), storage: given } = this.#parts;
-    const { defaultUser, defaultPassword } = this.#config;
     this.#closers.push(() => clock.close());
-    const storage = given ?? (await openStorage(this.#config, clock, logger));
+    const storage = given ?? openStorage(this.#config, clock, logger);
     const closeStorage = () => storage.close();
     this.#closers.push(closeStorage);
-    const broker = await Broker.open({
-      storage,
-      clock,
-      logger,
-      limits: limitsOf(this.#config),
-      defaultUser: { name: defaultUser, password: defaultPassword, tags: ["administrator"] },
-    });
+    const broker = await this.#recover(storage, clock);
     // From here on the broker closes its storage.
     this.#closers.splice(this.#closers.indexOf(closeStorage), 1, () => broker.close());
     this.#broker = broker;
     return broker;
+  }
+
+  async #recover(storage: StorageEngine, clock: Clock): Promise<Broker> {
+    const { defaultUser, defaultPassword } = this.#config;
+    try {
+      return await Broker.open({
+        storage,
+        clock,
+        logger: this.#parts.logger,
+        limits: limitsOf(this.#config),
+        defaultUser: { name: defaultUser, password: defaultPassword, tags: ["administrator"] },
+      });
+    } catch (error) {
+      throw recoveryFailure(error);
+    }
   }
 
   async #startAlarmMonitor(broker: Broker): Promise<void> {
@@ -127,26 +135,27 @@ class Composition {
     await monitor.start();
   }
 
-  #openAmqpAdapter(broker: Broker): AmqpAdapter {
+  #openAmqpAdapter(broker: Broker): Listener {
     const { heartbeat, frameMax, channelMax, handshakeTimeout } = this.#config;
     const adapter = createAmqpAdapter({
       broker,
-      product: productName,
-      version: serverVersion,
-      heartbeatSeconds: Math.round(heartbeat / 1000),
-      frameMax,
-      channelMax,
-      handshakeTimeoutMs: handshakeTimeout,
+      limits: {
+        heartbeatSeconds: Math.round(heartbeat / 1000),
+        frameBytesMax: frameMax,
+        channelsMax: channelMax,
+        handshakeTimeoutMs: handshakeTimeout,
+      },
     });
     this.#closers.push(() => adapter.close());
-    return adapter;
+    return {
+      async listen(options) {
+        const [{ port } = options] = await adapter.listen(options);
+        return { port };
+      },
+    };
   }
 
-  async #listen(
-    listener: Parameters<typeof listenEverywhere>[0] | null,
-    port: number | "off",
-    key: string,
-  ): Promise<number | null> {
+  async #listen(listener: Listener | null, port: number | "off", key: string): Promise<number | null> {
     return listener === null || port === "off" ? null : listenEverywhere(listener, this.#config.bind, port, key);
   }
 

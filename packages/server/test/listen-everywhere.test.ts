@@ -9,11 +9,11 @@ class RefusingListener implements Listener {
     this.#refusals = refusals;
   }
 
-  listen(address: string, port: number): Promise<number> {
-    this.asked.push(`${address} ${port}`);
-    const code = this.#refusals[address];
+  listen({ host, port }: { host: string; port: number }): Promise<{ port: number }> {
+    this.asked.push(`${host} ${port}`);
+    const code = this.#refusals[host];
     if (code !== undefined) return Promise.reject(Object.assign(new Error(`listen ${code}`), { code }));
-    return Promise.resolve(port === 0 ? 40_000 : port);
+    return Promise.resolve({ port: port === 0 ? 40_000 : port });
   }
 }
 

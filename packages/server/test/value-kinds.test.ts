@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import * as kinds from "../src/config/value-kinds.ts";
 
 /** What a kind makes of a value, or "refused". */
-function read(kind: kinds.ValueKind<unknown>, value: unknown): unknown {
+function read<Value>(kind: kinds.ValueKind<Value>, value: unknown): Value | "refused" {
   const result = kind.schema.safeParse(value);
   return result.success ? result.data : "refused";
 }

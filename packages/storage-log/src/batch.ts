@@ -1,12 +1,13 @@
 import type { Lsn } from "@jackalope/core/storage";
+import { encodeBatchHeader } from "./batch-header.ts";
 import { crc32 } from "./crc32.ts";
 import type { DefinitionIndex } from "./definition-index.ts";
 import {
   batchHeaderBytes,
-  batchMagic,
   deadKind,
   definitionHeaderBytes,
   deleteKind,
+  messageHeaderBytes,
   messageKind,
   putKind,
 } from "./layout.ts";
@@ -105,6 +106,21 @@ export class Batch {
     return start;
   }
 
+  /** Appends a copy of the message record at `at`, for `queueIds` only; returns its length. */
+  copyMessage(from: Buffer, fromView: DataView, at: number, queueIds: readonly number[]): number {
+    const length = fromView.getUint32(at + 4, true);
+    const queueBytes = fromView.getUint32(at + 32, true) * 4;
+    const copied = length - queueBytes + queueIds.length * 4;
+    const start = this.reserve(copied);
+    from.copy(this.buffer, start, at, at + messageHeaderBytes);
+    this.view.setUint32(start + 4, copied, true);
+    this.view.setUint32(start + 32, queueIds.length, true);
+    let to = start + messageHeaderBytes;
+    for (let index = 0; index < queueIds.length; index++, to += 4) this.view.setUint32(to, queueIds[index] as number, true);
+    from.copy(this.buffer, to, at + messageHeaderBytes + queueBytes, at + length);
+    return copied;
+  }
+
   /** Nothing more comes: writes the settles, closes the gaps of dead messages and computes the checksums. */
   seal(index: MessageIndex, definitions: DefinitionIndex): void {
     if (this.#deadRecords > 0) this.#squeeze(index, definitions);
@@ -118,16 +134,14 @@ export class Batch {
 
   /** Completes the header, once it is known which file takes the batch and what of it is durable. */
   stamp(durableBytes: number): void {
-    const { view } = this;
-    view.setUint32(0, batchMagic, true);
-    view.setUint32(8, this.position, true);
-    view.setUint32(12, this.flags, true);
-    view.setUint32(16, this.segment.id, true);
-    view.setUint32(20, this.offset, true);
-    view.setUint32(24, durableBytes, true);
-    view.setUint32(28, 0, true);
-    view.setFloat64(32, this.lastLsn, true);
-    view.setUint32(4, crc32(this.buffer, view, 8, batchHeaderBytes), true);
+    encodeBatchHeader(this.buffer, this.view, 0, {
+      bytes: this.position,
+      flags: this.flags,
+      segmentId: this.segment.id,
+      offset: this.offset,
+      durableBytes,
+      lastLsn: this.lastLsn,
+    });
   }
 
   #writeSettles(queueId: number, lsns: Float64Array, count: number): void {

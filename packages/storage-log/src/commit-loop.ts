@@ -90,16 +90,17 @@ export class CommitLoop {
     });
   }
 
-  /** Resolves when no commit is under way. */
-  async idle(): Promise<void> {
-    await this.#running;
+  /** From here on nobody waits for a sync, and a failing disk gets one more try. */
+  beginClose(): void {
+    this.#closing = true;
+    this.#syncTimer?.cancel();
+    this.#endBackOff?.();
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
   }
 
   /** Commits everything, writes the closing mark and stops. Rejects where the disk fails it once more. */
   async close(): Promise<void> {
-    this.#closing = true;
-    this.#syncTimer?.cancel();
-    this.#endBackOff?.();
+    this.beginClose();
     await this.#running;
     if (this.#dead === null) {
       this.#options.tail.seal(closingFlag);
@@ -107,7 +108,6 @@ export class CommitLoop {
       this.request();
       await this.#running;
     }
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
     if (this.#dead !== null) throw this.#dead;
   }
 
@@ -251,6 +251,7 @@ export class CommitLoop {
       files.release(segment);
     }
     segment.syncedBytes = end;
+    this.syncedSequence = this.#writtenSequence;
     this.#syncWanted = false;
     this.#lastSyncMs = clock.nowMs();
   }

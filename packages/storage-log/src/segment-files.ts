@@ -63,6 +63,8 @@ export class SegmentFiles {
 
   /** Deletes the file for good. Readers that have it open finish. */
   async remove(segment: Segment): Promise<void> {
+    // A reader that is just opening it would find it gone.
+    await segment.opening?.catch(() => {});
     await this.#files.remove(this.path(segment.id));
     await this.#files.syncDirectory(this.directory);
     segment.removed = true;

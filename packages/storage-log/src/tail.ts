@@ -1,6 +1,6 @@
 import type { Lsn, Message } from "@jackalope/core/storage";
 import { Batch, batchBytesMax } from "./batch.ts";
-import type { DefinitionIndex } from "./definition-index.ts";
+import type { DefinitionIndex, DefinitionPlace } from "./definition-index.ts";
 import { definitionKey } from "./definition-record.ts";
 import { batchHeaderBytes, messageKind, putKind, segmentHeaderBytes } from "./layout.ts";
 import { heldByNone, type MessageIndex, notHeld } from "./message-index.ts";
@@ -15,6 +15,9 @@ const keptBatchesMax = 6;
 const commitBytesMax = 32 << 20;
 /** After so many Lsns a batch is written even if it is empty, so that they do not come again after a crash. */
 export const unwrittenLsnsMax: number = 1 << 19;
+
+/** About what a settled message takes in a settle record. */
+const carriedSettleBytes = 3;
 
 /** The end of the log: what is appended and not durable yet. */
 export class Tail {
@@ -129,15 +132,50 @@ export class Tail {
     return this.lastLsn;
   }
 
-  /** The batch that a cleaner copies into. */
-  open(): Batch {
-    return this.gathering ?? this.#open();
+  /** Copies a live message record, of which `queueIds` are left, out of `from`; `at` is its offset in `buffer`. */
+  copyMessage(from: Segment, buffer: Buffer, view: DataView, at: number, queueIds: readonly number[]): void {
+    const lsn = view.getFloat64(at + 12, true);
+    const length = view.getUint32(at + 4, true);
+    const batch = this.gathering ?? this.#open();
+    const offset = batch.position;
+    const copied = batch.copyMessage(buffer, view, at, queueIds);
+    from.release(length, batch.sequence);
+    batch.segment.retain(copied);
+    batch.segment.noteMessage(lsn, true);
+    if (from !== batch.segment) batch.segment.noteOriginal(from);
+    this.index.relocate(lsn, batch.start + offset, copied);
+    if (batch.position >= batchBytesMax) this.#cut();
+  }
+
+  /** Copies the newest record on a key: a put, or a delete that older records still need. */
+  copyDefinition(from: Segment, key: string, place: DefinitionPlace, buffer: Buffer, start: number, end: number): void {
+    const batch = this.gathering ?? this.#open();
+    const offset = batch.reserve(end - start);
+    buffer.copy(batch.buffer, offset, start, end);
+    const address = batch.start + offset;
+    if (place.removed) {
+      for (const holder of place.holders) if (!holder.removed && holder !== from) batch.segment.refer(holder);
+      this.definitions.remove(key, place, address, end - start);
+    } else {
+      from.release(end - start, batch.sequence);
+      batch.segment.retain(end - start);
+      this.definitions.set(key, address, end - start, batch.segment);
+    }
+    if (batch.position >= batchBytesMax) this.#cut();
+  }
+
+  /** Says once more that a queue settled a message whose record, settled or not, stands in `holder`. */
+  copySettle(holder: Segment, queueId: number, lsn: Lsn): void {
+    const batch = this.gathering ?? this.#open();
+    batch.settles.add(queueId, lsn);
+    batch.segment.refer(holder);
+    batch.segment.carriedBytes += carriedSettleBytes;
   }
 
   /** Seals what was gathered. Where `flags` are given, writes a batch even with nothing in it. */
   seal(flags: number = 0): void {
     if (flags !== 0) {
-      const batch = this.open();
+      const batch = this.gathering ?? this.#open();
       batch.forced = true;
       batch.flags = flags;
     }

@@ -16,10 +16,10 @@ const uint32Range = 0x1_0000_0000;
 /** A short string without a check of its text. Used where the length is known to be inside the frame. */
 export function decodeShortString(bytes: Buffer, start: number, end: number): string {
   const view = bytes.subarray(start, end);
-  if (isAscii(view)) return bytes.latin1Slice(start, end);
+  if (isAscii(view)) return bytes.toString("latin1", start, end);
   // 4.2.5.3: short strings are UTF-8. Anything else could not be given back unharmed.
   if (!isUtf8(view)) throw syntaxError("short string is not UTF-8");
-  return bytes.utf8Slice(start, end);
+  return bytes.toString("utf8", start, end);
 }
 
 class ArgumentReader {

@@ -64,7 +64,7 @@ function valueOf(name: keyof Config, sources: readonly ConfigSource[], errors: s
     if (raw === undefined) continue;
     const result = kind.schema.safeParse(raw);
     if (result.success) return result.data;
-    const shown = name === "defaultPassword" ? "the value" : (JSON.stringify(raw) ?? String(raw));
+    const shown = name === "defaultPassword" ? "the value" : JSON.stringify(raw);
     errors.push(`${kebabName(name)}: ${shown} is not allowed (${source.place(name)}); allowed: ${kind.allowed}`);
     return undefined;
   }

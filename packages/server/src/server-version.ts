@@ -1,8 +1,5 @@
 import { readFileSync } from "node:fs";
 
-/** As clients see it. */
-export const productName = "Jackalope";
-
 /** This package's version. */
 export const serverVersion: string = (
   JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }

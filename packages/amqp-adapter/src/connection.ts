@@ -1,0 +1,232 @@
+import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
+import type { Socket } from "node:net";
+import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat } from "./codec.ts";
+import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
+import type { AmqpLimits, ServerIdentity } from "./options.ts";
+import { protocolHeader, recognize } from "./protocol-header.ts";
+import { Session } from "./session.ts";
+import { stopReasons } from "./stop-reasons.ts";
+
+/** What all connections of an adapter share. */
+export interface ConnectionHost {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly limits: AmqpLimits;
+  readonly identity: ServerIdentity;
+  forget(connection: AmqpConnection): void;
+}
+
+/** connection.close-ok as it stands on the wire: all that matters once the stream of frames is lost. */
+const closeOkFrame = Buffer.from([frameTypes.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frameEndByte]);
+
+/**
+ * One socket: protocol header, decode loop, outbox, heartbeats, pause and resume. It knows no broker noun; frames go to
+ * the session.
+ */
+export class AmqpConnection implements OutboxTarget, HeartbeatHost {
+  readonly host: ConnectionHost;
+  readonly session: Session;
+  readonly outbox: Outbox;
+  /** `address:port` of the client. */
+  readonly peer: string;
+  readonly remoteAddress: string;
+  /** `client -> server`, as RabbitMQ names connections. */
+  readonly name: string;
+  readonly #socket: Socket;
+  readonly #decoder: FrameDecoder;
+  #heartbeat: Heartbeat | null = null;
+  #timer: Timer | null;
+  /** Bytes of the protocol header so far, null once it is complete. */
+  #header: Buffer | null = Buffer.alloc(0);
+  #stopped = 0;
+  #decoding = false;
+  /** The frames cannot be followed any more: only close-ok and the end of the socket count. */
+  #lost = false;
+  #ended = false;
+
+  constructor(socket: Socket, host: ConnectionHost) {
+    const { broker, limits } = host;
+    this.host = host;
+    this.#socket = socket;
+    this.remoteAddress = plainAddress(socket.remoteAddress);
+    this.peer = `${this.remoteAddress}:${socket.remotePort ?? 0}`;
+    this.name = `${this.peer} -> ${plainAddress(socket.localAddress)}:${socket.localPort ?? 0}`;
+    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.session.pressure(over));
+    this.session = new Session(this);
+    this.#decoder = new FrameDecoder(limits.handshakeFrameBytesMax, this.session);
+    this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
+    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    socket.on("error", (error) => host.logger.debug({ peer: this.peer, error: error.message }, "socket error"));
+    socket.on("close", () => this.#onClose());
+  }
+
+  // What the session asks for
+
+  /** Stops taking frames for `reason`, after the one at hand. */
+  stop(reason: number): void {
+    this.#stopped |= reason;
+    this.#decoder.stopped = true;
+    if (this.#heartbeat !== null) this.#heartbeat.deaf = true;
+    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
+    if (reason !== stopReasons.operation) this.#socket.pause();
+  }
+
+  /** `reason` is over; takes frames again unless there is another. */
+  proceed(reason: number): void {
+    if ((this.#stopped & reason) === 0) return;
+    this.#stopped &= ~reason;
+    if (this.#stopped !== 0) return;
+    this.#decoder.stopped = false;
+    if (this.#heartbeat !== null) this.#heartbeat.deaf = false;
+    this.#decode();
+    if (this.#stopped === 0) this.#socket.resume();
+  }
+
+  /** The negotiated size of frames. */
+  limitFrames(frameBytesMax: number): void {
+    this.#decoder.frameBytesMax = frameBytesMax;
+  }
+
+  /** The handshake is over: its time limit too. */
+  established(): void {
+    this.#setTimer(null);
+  }
+
+  startHeartbeat(seconds: number): void {
+    if (seconds > 0) this.#heartbeat = new Heartbeat(this.host.broker.clock, seconds, this);
+  }
+
+  /** connection.close went out: ends the socket after `waitMs` unless the session does before. */
+  expectClose(waitMs: number): void {
+    this.#setTimer(this.host.broker.clock.after(waitMs, () => this.destroy()));
+    this.#stopped &= stopReasons.operation;
+    this.#decoder.stopped = this.#stopped !== 0;
+    this.#socket.resume();
+  }
+
+  /** Says what is left to say and closes the socket. */
+  finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.outbox.flush();
+    this.#socket.end();
+    // A peer that does not close its side in turn must not keep ours.
+    this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
+  }
+
+  /** Closes the socket at once. */
+  destroy(): void {
+    this.#ended = true;
+    this.#socket.destroy();
+  }
+
+  /** Closes the socket without a word after a delay, reading nothing more. */
+  destroyLater(delayMs: number): void {
+    this.#ended = true;
+    this.#socket.pause();
+    this.#setTimer(this.host.broker.clock.after(delayMs, () => this.destroy()));
+  }
+
+  // OutboxTarget
+
+  write(bytes: Buffer, done: () => void): void {
+    if (this.#heartbeat !== null) this.#heartbeat.sent = true;
+    this.#socket.write(bytes, done);
+  }
+
+  // HeartbeatHost
+
+  sendHeartbeat(): void {
+    // What already waits is sign of life enough, and a client that does not read gets no heap of heartbeats.
+    if (this.outbox.waitingBytes === 0) writeHeartbeat(this.outbox);
+  }
+
+  peerIsSilent(): void {
+    this.host.logger.warn({ peer: this.peer }, "missed heartbeats from client, closing the socket");
+    this.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#ended) return;
+    if (this.#heartbeat !== null) this.#heartbeat.received = true;
+    if (this.#lost) return this.#awaitCloseOk(chunk);
+    const frames = this.#header === null ? chunk : this.#takeHeader(this.#header, chunk);
+    if (frames === null) return;
+    this.#decoder.push(frames);
+    if (this.#decoder.stopped) this.#socket.pause();
+    else this.#decode();
+  }
+
+  #awaitCloseOk(chunk: Buffer): void {
+    if (chunk.includes(closeOkFrame)) this.finish();
+  }
+
+  /** Gathers the protocol header; returns what comes behind it, or null while it is incomplete or wrong. */
+  #takeHeader(before: Buffer, chunk: Buffer): Buffer | null {
+    const missing = protocolHeader.length - before.length;
+    const header = before.length === 0 ? chunk : Buffer.concat([before, chunk.subarray(0, missing)]);
+    const recognized = recognize(header);
+    if (recognized.kind === "partial") {
+      this.#header = Buffer.from(header);
+      return null;
+    }
+    if (recognized.kind === "other") {
+      this.host.logger.warn({ peer: this.peer }, `connection refused: ${recognized.what}`);
+      // 4.2.2: answer with the header that is spoken here, then close.
+      this.#socket.write(protocolHeader);
+      this.finish();
+      return null;
+    }
+    this.#header = null;
+    this.session.begin();
+    return chunk.length > missing ? chunk.subarray(missing) : null;
+  }
+
+  #decode(): void {
+    if (this.#decoding) return;
+    this.#decoding = true;
+    const decoder = this.#decoder;
+    do {
+      try {
+        decoder.run();
+      } catch (error) {
+        this.session.failed(error);
+        continue;
+      }
+      this.session.chunkEnded();
+    } while (decoder.hasRest && !decoder.stopped && !this.#lost && !this.#ended);
+    this.#decoding = false;
+  }
+
+  /** The session closes because the stream of frames is broken. */
+  loseStream(): void {
+    this.#lost = true;
+    this.#decoder.drop();
+  }
+
+  #handshakeTimedOut(): void {
+    this.host.logger.warn({ peer: this.peer }, "handshake timed out, closing the socket");
+    this.destroy();
+  }
+
+  #setTimer(timer: Timer | null): void {
+    this.#timer?.cancel();
+    this.#timer = timer;
+  }
+
+  #onClose(): void {
+    this.#ended = true;
+    this.#setTimer(null);
+    this.#heartbeat?.stop();
+    this.#decoder.drop();
+    this.outbox.close();
+    this.session.socketClosed();
+    this.host.forget(this);
+  }
+}
+
+/** An IPv4 address that came through an IPv6 socket, without the prefix. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return "unknown";
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+}

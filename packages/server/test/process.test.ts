@@ -1,0 +1,224 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { closeOk, greetedClient, openClient, serverClose } from "./raw-client.ts";
+
+/** Runs what `npm run build` made: Node 20 cannot run TypeScript. */
+const jackalope = fileURLToPath(new URL("../../../bin/jackalope", import.meta.url));
+
+interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly amqpPort?: number;
+  readonly managementPort?: number;
+}
+
+class Process {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  #output = "";
+  errors = "";
+
+  constructor(args: readonly string[], variables: Readonly<Record<string, string>>) {
+    const env = { ...process.env, ...variables };
+    // The tests themselves run under npm; the broker must not think that it does.
+    delete env.npm_lifecycle_event;
+    this.child = spawn(process.execPath, [jackalope, ...args], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    this.child.stdout?.on("data", (chunk: Buffer) => {
+      this.#output += chunk.toString();
+    });
+    this.child.stderr?.on("data", (chunk: Buffer) => {
+      this.errors += chunk.toString();
+    });
+    this.ended = new Promise((resolve) => this.child.on("close", (code, signal) => resolve({ code, signal })));
+  }
+
+  get log(): readonly LogLine[] {
+    const lines = this.#output.split("\n").slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  line(text: string): LogLine | undefined {
+    return this.log.find((line) => line.msg === text);
+  }
+
+  /** The `ready` line. */
+  ready(): Promise<LogLine> {
+    return vi.waitFor(
+      () => {
+        const line = this.line("ready");
+        if (line === undefined) throw new Error(`not ready: ${this.#output}${this.errors}`);
+        return line;
+      },
+      { timeout: 10_000, interval: 10 },
+    );
+  }
+}
+
+let folder: string;
+let processes: Process[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "jackalope-process-"));
+  processes = [];
+});
+
+afterEach(async () => {
+  for (const { child, ended } of processes) {
+    child.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(folder, { recursive: true });
+});
+
+function run(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Process {
+  const started = new Process(args, variables);
+  processes.push(started);
+  return started;
+}
+
+const freePorts = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe("the jackalope command", () => {
+  test("logs one line `ready` with the ports when every listener accepts", async () => {
+    const broker = run(freePorts);
+    const { amqpPort, managementPort } = await broker.ready();
+    (await greetedClient(amqpPort as number)).destroy();
+    const response = await fetch(`http://127.0.0.1:${managementPort}/health/ready`);
+    expect(response.status).toBe(200);
+    expect(broker.log.filter((line) => line.msg === "ready")).toHaveLength(1);
+  });
+
+  test("keeps its data in ./data unless told otherwise", async () => {
+    await run(freePorts).ready();
+    expect(existsSync(join(folder, "data"))).toBe(true);
+  });
+
+  test("takes settings from flags, variables and a file", async () => {
+    writeFileSync(join(folder, "jackalope.toml"), 'store = "memory"\nbind = "127.0.0.1"\namqp-port = 1\n');
+    const variables = { JACKALOPE_AMQP_PORT: "0", JACKALOPE_MANAGEMENT_PORT: "5" };
+    const broker = run(["--config", "jackalope.toml", "--management-port", "off"], variables);
+    const ready = await broker.ready();
+    expect(ready).toMatchObject({ managementPort: null, store: "memory" });
+    expect(ready.amqpPort).toBeGreaterThan(1);
+    expect(existsSync(join(folder, "data"))).toBe(false);
+  });
+
+  test("warns of a variable that means nothing", async () => {
+    const broker = run(freePorts, { JACKALOPE_AMQP_PROT: "1" });
+    await broker.ready();
+    expect(broker.line("no such setting")).toMatchObject({ level: "warn", variable: "JACKALOPE_AMQP_PROT" });
+  });
+
+  test("ports of parts that are not built stay closed", async () => {
+    const port = await freePort();
+    const names = ["mqtt", "mqtt-ws", "stomp", "stomp-ws"];
+    await run([...freePorts, ...names.flatMap((name) => [`--${name}-port`, String(port)])]).ready();
+    await expect(greetedClient(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("--help shows every flag with its default, --version the version", async () => {
+    const help = spawn(process.execPath, [jackalope, "--help"]);
+    let text = "";
+    help.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    expect(await new Promise((resolve) => help.on("close", resolve))).toBe(0);
+    expect(text).toMatch(/--amqp-port <N\|off>\s+Port for AMQP 0-9-1\.\s+Default: 5672/);
+    expect(await run(["--version"]).ended).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe("what keeps it from starting is one line and exit code 1", () => {
+  test.each([
+    [["--amqp-port", "x"], /^jackalope: amqp-port: "x" is not allowed \(flag --amqp-port\); allowed: .*\n$/],
+    [["--data-dir", "/dev/null/x"], /^jackalope: data-dir: cannot use \/dev\/null\/x: .*\n$/],
+    [["--store", "redis://localhost"], /^jackalope: store: redis:\/\/localhost needs the Redis engine, .*\n$/],
+    [["--config", "none.toml"], /^jackalope: config: cannot read none\.toml: .*\n$/],
+    [["--amqp-prot", "1"], /^error: unknown option '--amqp-prot'\n\(Did you mean --amqp-port\?\)\n$/],
+  ])("%j", async (args, expected) => {
+    const broker = run([...freePorts, ...args]);
+    expect(await broker.ended).toEqual({ code: 1, signal: null });
+    expect(broker.errors).toMatch(expected);
+  });
+
+  test("a port in use", async () => {
+    const { amqpPort } = await run(freePorts).ready();
+    const second = run([...freePorts, "--amqp-port", String(amqpPort), "--data-dir", "other"]);
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.errors).toBe(`jackalope: amqp-port: port ${amqpPort} on 127.0.0.1 is in use by another program\n`);
+  });
+
+  test("a second broker on the data directory", async () => {
+    await run(freePorts).ready();
+    const second = run(freePorts);
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.errors).toMatch(/^jackalope: data-dir: .*\n$/);
+    expect(second.line("ready")).toBeUndefined();
+  });
+});
+
+describe("signals", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)("%s tells clients and ends it cleanly", async (signal) => {
+    const broker = run(freePorts);
+    const client = await openClient((await broker.ready()).amqpPort as number);
+    broker.child.kill(signal);
+    const { code, text } = await serverClose(client);
+    expect(code).toBe(320);
+    expect(text).toMatch(/^CONNECTION_FORCED/);
+    client.end(closeOk);
+    expect(await broker.ended).toEqual({ code: 0, signal: null });
+    expect(broker.log.map((line) => line.msg)).toContain("stopped");
+    expect(broker.errors).toBe("");
+  });
+
+  test("a second signal ends it at once, whoever is still connected", async () => {
+    const broker = run(freePorts);
+    // This client never answers connection.close, so that the clean end waits for it.
+    const client = await openClient((await broker.ready()).amqpPort as number);
+    client.on("error", () => {});
+    broker.child.kill("SIGTERM");
+    await serverClose(client);
+    broker.child.kill("SIGTERM");
+    expect(await broker.ended).toEqual({ code: 143, signal: null });
+    client.destroy();
+  });
+
+  test("the data directory is free for the next broker afterwards", async () => {
+    const first = run(freePorts);
+    await first.ready();
+    first.child.kill("SIGTERM");
+    await first.ended;
+    await run(freePorts).ready();
+  });
+
+  test("a kill -9 leaves a data directory that the next broker opens", async () => {
+    const first = run(freePorts);
+    await first.ready();
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await run(freePorts).ready();
+  });
+});
+
+test("a reader of the log who goes away does not end the broker", async () => {
+  const broker = run([...freePorts, "--log-level", "debug"]);
+  const { amqpPort } = await broker.ready();
+  broker.child.stdout?.destroy();
+  for (let round = 0; round < 5; round += 1) (await greetedClient(amqpPort as number)).destroy();
+  broker.child.kill("SIGTERM");
+  expect(await broker.ended).toEqual({ code: 0, signal: null });
+});
