@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { type BenchArguments, parseBenchArguments, usage } from "./src/arguments.ts";
 import { Bench } from "./src/bench.ts";
 import { buildGenerator } from "./src/generator.ts";
@@ -11,6 +12,9 @@ import { ruler } from "./src/peers/ruler.ts";
 import { type Row, passes } from "./src/row.ts";
 import { scenarios } from "./src/scenarios/index.ts";
 import { renderTable } from "./src/table.ts";
+
+/** A load average above it means that the peers will not have the machine to themselves. */
+const BUSY_LOAD = 0.5;
 
 const note = (text: string): void => console.error(text);
 
@@ -43,6 +47,9 @@ async function main(options: BenchArguments): Promise<void> {
   const machine = describeMachine(options.directory);
   if (machine.filesystem === "tmpfs")
     note("the peers' data is in memory (tmpfs): durable figures mean nothing; see --dir");
+  const [busy = 0] = loadavg();
+  if (busy > BUSY_LOAD)
+    note(`others use this machine (load average ${busy.toFixed(1)}): expect latency above all to suffer`);
   const { peers, columns } = findPeers(options.peers);
   const bench = new Bench({ peers, rounds: options.rounds, quick: options.quick, directory: options.directory, note });
   process.once("SIGINT", () => void bench.close().finally(() => process.exit(130)));

@@ -80,7 +80,8 @@ export class Publication {
     const nativeStart = start + headerPrefixBytes;
     if (nativeStart > end) throw unknownFrame(frameTypes.header, bytes, start, end);
     const classId = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
-    if (classId !== basicClassId) {
+    const weight = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number);
+    if (classId !== basicClassId || weight !== 0) {
       const text = `expected content header for class ${basicClassId}, got one for class ${classId} instead`;
       throw new AmqpError(replyCodes.unexpectedFrame, text);
     }

@@ -111,14 +111,16 @@ export class Broker implements BrokerParts {
     if (host === undefined) return;
     this.#virtualHosts.delete(name);
     for (const connection of [...this.#connections]) {
-      if (connection.virtualHost === host) connection.options.onClose(`vhost '${name}' is deleted`);
+      if (connection.virtualHost !== host) continue;
+      connection.options.onClose(`vhost '${name}' is deleted`);
+      connection.close();
     }
     const lsn = this.store.atomic(() => {
       for (const queue of [...host.queues.values()]) host.topology.removeQueue(queue);
       for (const exchange of [...host.exchanges.values()]) host.topology.removeExchange(exchange);
+      this.users.forgetVirtualHost(name);
       this.store.put(definitionKey("vhost", name), null);
     });
-    for (const user of this.users.all) await this.users.setPermissions(user.name, name, null);
     await this.store.whenDurable(lsn);
   }
 
@@ -187,8 +189,13 @@ export class Broker implements BrokerParts {
   }
 
   async #makeDefaults(user: DefaultUser): Promise<void> {
-    await this.createVirtualHost(defaultVirtualHost);
-    await this.users.put(user.name, user.password, user.tags);
-    await this.users.setPermissions(user.name, defaultVirtualHost, { configure: ".*", write: ".*", read: ".*" });
+    const made: Promise<unknown>[] = [];
+    // In one piece: after a crash in between, the virtual host alone would look like a broker that has its users.
+    this.store.atomic(() => {
+      made.push(this.createVirtualHost(defaultVirtualHost));
+      made.push(this.users.put(user.name, user.password, user.tags));
+      made.push(this.users.setPermissions(user.name, defaultVirtualHost, { configure: ".*", write: ".*", read: ".*" }));
+    });
+    await Promise.all(made);
   }
 }

@@ -2,13 +2,14 @@ import type { Permission, User } from "./auth/user.ts";
 import type { Broker } from "./broker.ts";
 import { Channel } from "./channel/channel.ts";
 import type { ChannelSink } from "./channel/channel-sink.ts";
-import { BrokerError, resourceName } from "./errors.ts";
+import { BrokerError, permissionRefused, resourceName } from "./errors.ts";
 import type { BindingSpec } from "./exchange/binding.ts";
 import type { ExchangeSpec } from "./exchange/exchange.ts";
 import { findField } from "./field-value.ts";
 import { newName } from "./names.ts";
 import { Publishing } from "./publishing.ts";
 import type { Queue, QueueSpec } from "./queue/queue.ts";
+import type { QueueOwner } from "./queue/queue-host.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** Who connected, how, and how to end it. */
@@ -30,7 +31,7 @@ export interface ConnectionOptions {
  * One authenticated client on one virtual host. Everything a client may ask of the topology goes through here: user
  * permissions, exclusive queues and reserved names are checked, in RabbitMQ's order and words.
  */
-export class ClientConnection {
+export class ClientConnection implements QueueOwner {
   readonly broker: Broker;
   readonly virtualHost: VirtualHost;
   readonly options: ConnectionOptions;
@@ -79,14 +80,15 @@ export class ClientConnection {
 
   async declareExchange(name: string, spec: ExchangeSpec): Promise<void> {
     requireNamed(name);
-    const title = resourceName("exchange", name, this.virtualHost.name);
-    this.#require("configure", title, name);
-    const alternate = findField(spec.arguments, "alternate-exchange");
-    if (alternate?.kind === "string") {
-      this.#require("read", title, name);
-      this.#require("write", resourceName("exchange", alternate.value, this.virtualHost.name), alternate.value);
+    this.#require("configure", "exchange", name);
+    if (!this.virtualHost.exchanges.has(name)) {
+      requireUnreserved("exchange", name);
+      const alternate = findField(spec.arguments, "alternate-exchange");
+      if (alternate?.kind === "string") {
+        this.#require("read", "exchange", name);
+        this.#require("write", "exchange", alternate.value);
+      }
     }
-    if (!this.virtualHost.exchanges.has(name)) requireUnreserved("exchange", name);
     await this.#done(this.virtualHost.topology.declareExchange(name, spec));
   }
 
@@ -101,10 +103,11 @@ export class ClientConnection {
     requireNamed(name);
     const title = resourceName("exchange", name, this.virtualHost.name);
     if (name.startsWith("amq.")) throw new BrokerError("access-refused", `deletion of system ${title} not allowed`);
-    this.#require("configure", title, name);
+    this.#require("configure", "exchange", name);
     const exchange = this.virtualHost.exchange(name);
     if (exchange === undefined) return;
-    if (ifUnused && exchange.bindings.size + exchange.incoming.size > 0) {
+    // Used is who leads somewhere; bindings that lead here do not count (RabbitMQ).
+    if (ifUnused && exchange.bindings.size > 0) {
       throw new BrokerError("precondition-failed", `${title} in use`);
     }
     await this.#done(this.virtualHost.topology.removeExchange(exchange));
@@ -118,17 +121,17 @@ export class ClientConnection {
       throw new BrokerError("precondition-failed", "Cannot declare a server-named queue for type quorum");
     }
     const actual = name === "" ? newName("amq.gen-") : name;
-    const title = resourceName("queue", actual, host.name);
-    this.#require("configure", title, actual);
-    this.#requireDeadLettering(spec, title, actual);
+    this.#require("configure", "queue", actual);
     const existing = host.queues.get(actual);
     if (existing !== undefined) {
-      this.requireOwn(existing);
+      // Shared and declared exclusive, or the reverse, is "locked" too: RabbitMQ compares owners before flags.
+      if (existing.owner !== (spec.exclusive ? this : null)) throw lockedQueue(existing);
       host.topology.requireEquivalent(existing, spec);
       host.queueUsed(existing);
       return existing;
     }
     if (name !== "") requireUnreserved("queue", name);
+    this.#requireDeadLettering(spec, actual);
     const { queue, lsn } = host.topology.createQueue(actual, spec, spec.exclusive ? this : null);
     if (spec.exclusive) this.#exclusiveQueues.add(queue);
     await this.#done(lsn);
@@ -145,14 +148,13 @@ export class ClientConnection {
 
   /** Deletes and returns the number of ready messages that went with it; a missing queue is fine. */
   async deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): Promise<number> {
-    this.#require("configure", resourceName("queue", name, this.virtualHost.name), name);
+    this.#require("configure", "queue", name);
     const queue = this.virtualHost.queues.get(name);
     if (queue === undefined) return 0;
     this.requireOwn(queue);
     if (ifUnused && queue.consumerCount > 0) throw new BrokerError("precondition-failed", `${queue.title} in use`);
     if (ifEmpty && queue.readyCount > 0) throw new BrokerError("precondition-failed", `${queue.title} not empty`);
     const count = queue.readyCount;
-    this.#exclusiveQueues.delete(queue);
     await this.#done(this.virtualHost.topology.removeQueue(queue));
     return count;
   }
@@ -174,7 +176,7 @@ export class ClientConnection {
 
   /** The queue for consuming, fetching or purging: exists, readable, not locked by another connection. */
   readableQueue(name: string): Queue {
-    this.#require("read", resourceName("queue", name, this.virtualHost.name), name);
+    this.#require("read", "queue", name);
     const queue = this.virtualHost.requireQueue(name);
     this.requireOwn(queue);
     return queue;
@@ -182,18 +184,22 @@ export class ClientConnection {
 
   /** Throws resource-locked where the queue is exclusive to another connection. */
   requireOwn(queue: Queue): void {
-    if (queue.owner === null || queue.owner === this) return;
-    const text = `cannot obtain exclusive access to locked ${queue.title}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`;
-    throw new BrokerError("resource-locked", text);
+    if (queue.owner !== null && queue.owner !== this) throw lockedQueue(queue);
+  }
+
+  /** An exclusive queue is gone, whoever removed it. */
+  queueRemoved(queue: Queue): void {
+    this.#exclusiveQueues.delete(queue);
   }
 
   /** Ends the client's channels and its exclusive queues. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // First nobody takes anything more, or what one channel gives back would be delivered to the next dying one.
+    for (const channel of this.#channels) channel.pause();
     for (const channel of [...this.#channels]) channel.close();
     for (const queue of this.#exclusiveQueues) this.virtualHost.topology.removeQueue(queue);
-    this.#exclusiveQueues.clear();
     this.broker.connectionClosed(this);
   }
 
@@ -201,16 +207,16 @@ export class ClientConnection {
     return this.virtualHost.store.whenDurable(lsn);
   }
 
-  #require(permission: Permission, title: string, resource: string): void {
-    if (this.user.may(permission, this.virtualHost.name, resource)) return;
-    throw new BrokerError("access-refused", `${permission} access to ${title} refused for user '${this.user.name}'`);
+  #require(permission: Permission, kind: "queue" | "exchange", name: string): void {
+    if (this.user.may(permission, this.virtualHost.name, name)) return;
+    throw permissionRefused(permission, kind, name, this.virtualHost.name, this.user.name);
   }
 
-  #requireDeadLettering(spec: QueueSpec, title: string, name: string): void {
+  #requireDeadLettering(spec: QueueSpec, name: string): void {
     const target = findField(spec.arguments, "x-dead-letter-exchange");
     if (target?.kind !== "string") return;
-    this.#require("read", title, name);
-    this.#require("write", resourceName("exchange", target.value, this.virtualHost.name), target.value);
+    this.#require("read", "queue", name);
+    this.#require("write", "exchange", target.value);
   }
 
   /** Bind and unbind need write on the destination, read on the source, and topic read where the source is a topic. */
@@ -222,18 +228,22 @@ export class ClientConnection {
     }
     requireNamed(source);
     if (destinationKind === "exchange") requireNamed(destination);
-    this.#require("write", resourceName(destinationKind, destination, host.name), destination);
-    const sourceTitle = resourceName("exchange", source, host.name);
-    this.#require("read", sourceTitle, source);
+    this.#require("write", destinationKind, destination);
+    this.#require("read", "exchange", source);
     const exchange = host.requireExchange(source);
     const queue = destinationKind === "queue" ? host.queues.get(destination) : undefined;
     if (queue !== undefined) this.requireOwn(queue);
     const clientId = this.options.clientId ?? "";
     if (exchange.type === "topic" && !this.user.mayUseTopic("read", host.name, source, routingKey, clientId)) {
-      const text = `read access to topic '${routingKey}' in ${sourceTitle} refused for user '${this.user.name}'`;
+      const text = `read access to topic '${routingKey}' in ${exchange.title} refused for user '${this.user.name}'`;
       throw new BrokerError("access-refused", text);
     }
   }
+}
+
+function lockedQueue(queue: Queue): BrokerError {
+  const text = `cannot obtain exclusive access to locked ${queue.title}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`;
+  return new BrokerError("resource-locked", text);
 }
 
 /** The default exchange cannot be declared, bound or deleted. */

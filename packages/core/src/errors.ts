@@ -28,3 +28,15 @@ export class BrokerError extends Error {
 export function resourceName(kind: "queue" | "exchange", name: string, vhost: string): string {
   return `${kind} '${name}' in vhost '${vhost}'`;
 }
+
+/** The explanation of a missing permission. The default exchange goes by `amq.default`, as in the patterns. */
+export function permissionRefused(
+  permission: string,
+  kind: "queue" | "exchange",
+  name: string,
+  vhost: string,
+  user: string,
+): BrokerError {
+  const title = resourceName(kind, name === "" && kind === "exchange" ? "amq.default" : name, vhost);
+  return new BrokerError("access-refused", `${permission} access to ${title} refused for user '${user}'`);
+}

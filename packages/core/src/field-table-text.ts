@@ -17,7 +17,8 @@ function valueToJson(value: FieldValue): unknown {
       return Buffer.from(value.value).toString("base64");
     case "float":
     case "double":
-      // JSON has no NaN and no infinities.
+      // JSON has no NaN, no infinities and no negative zero.
+      if (Object.is(value.value, -0)) return "-0";
       return Number.isFinite(value.value) ? value.value : String(value.value);
     case "array":
       return value.value.map((element) => fieldToJson("", element));

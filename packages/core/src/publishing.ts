@@ -1,5 +1,5 @@
 import type { User } from "./auth/user.ts";
-import { BrokerError } from "./errors.ts";
+import { BrokerError, permissionRefused } from "./errors.ts";
 import { Route } from "./route.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -33,10 +33,11 @@ export class Publishing {
   #check(route: Route): void {
     const { exchange, routingKey } = route;
     const host = this.#host;
-    const source = host.requireExchange(exchange);
+    // Permission first: who may not write here does not learn whether the exchange exists.
     if (!this.#user.may("write", host.name, exchange)) {
-      throw new BrokerError("access-refused", `write access to ${source.title} refused for user '${this.#user.name}'`);
+      throw permissionRefused("write", "exchange", exchange, host.name, this.#user.name);
     }
+    const source = host.requireExchange(exchange);
     if (source.internal) throw new BrokerError("access-refused", `cannot publish to internal ${source.title}`);
     if (
       source.type === "topic" &&

@@ -4,6 +4,7 @@ import { BrokerError, resourceName } from "./errors.ts";
 import { Binding, type BindingSpec, bindingId, type Destination } from "./exchange/binding.ts";
 import { Exchange, type ExchangeSpec, isExchangeType } from "./exchange/exchange.ts";
 import { Queue, type QueueSpec } from "./queue/queue.ts";
+import type { QueueOwner } from "./queue/queue-host.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
 import type { Lsn } from "./storage-engine.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -64,16 +65,15 @@ export class Topology {
     });
   }
 
-  /** Throws precondition-failed where an existing queue was declared differently. */
+  /** Throws precondition-failed where an existing queue was declared differently; the owner is the caller's business. */
   requireEquivalent(queue: Queue, spec: QueueSpec): void {
     requireSameFlag(queue.title, "durable", spec.durable, queue.durable);
     requireSameFlag(queue.title, "auto_delete", spec.autoDelete, queue.autoDelete);
-    requireSameFlag(queue.title, "exclusive", spec.exclusive, queue.exclusive);
     requireSameArguments(queue.title, queueArgumentNames, spec.arguments, queue.arguments);
   }
 
   /** Makes a queue that does not exist yet. */
-  createQueue(name: string, spec: QueueSpec, owner: object | null): { queue: Queue; lsn: Lsn } {
+  createQueue(name: string, spec: QueueSpec, owner: QueueOwner | null): { queue: Queue; lsn: Lsn } {
     const host = this.#host;
     const options = readQueueArguments(spec.arguments, name, host.name);
     if (options.type === "quorum") requireQuorumShape(spec, resourceName("queue", name, host.name));
@@ -108,10 +108,7 @@ export class Topology {
     });
     queue.retire();
     host.queueRemoved(queue);
-    for (const consumer of [...queue.consumers.all]) {
-      queue.consumers.remove(consumer);
-      consumer.channel.queueDeleted(consumer);
-    }
+    for (const consumer of queue.consumers.removeAll()) consumer.channel.queueDeleted(consumer);
     return lsn;
   }
 

@@ -9,8 +9,9 @@ import type { Message } from "./message.ts";
 import { type DeathReason, deadLetterMessage, deathCycles } from "./queue/dead-letter.ts";
 import { Queue } from "./queue/queue.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
-import type { QueueHost } from "./queue/queue-host.ts";
-import type { Route } from "./route.ts";
+import type { QueueEntry } from "./queue/queue-entry.ts";
+import type { QueueHost, QueueOwner } from "./queue/queue-host.ts";
+import { Route } from "./route.ts";
 import type { Store } from "./store.ts";
 import { Topology } from "./topology.ts";
 import type { Totals } from "./totals.ts";
@@ -35,6 +36,16 @@ const predeclared: readonly (readonly [name: string, type: ExchangeType])[] = [
   ["amq.match", "headers"],
 ];
 
+/** Deaths within deaths before the rest has to wait for its turn. */
+const deathDepthMax = 16;
+
+interface LaterDeath {
+  readonly queue: Queue;
+  readonly message: Message;
+  readonly reason: DeathReason;
+  readonly entry: QueueEntry | null;
+}
+
 /** One name space of exchanges and queues, and the way of a message through it. */
 export class VirtualHost implements QueueHost, RoutingTable {
   readonly name: string;
@@ -49,6 +60,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
   /** Direct-reply addresses: queues that nobody declared and nobody lists. */
   readonly #replyQueues = new Map<string, Queue>();
   readonly #unusedTimers = new Map<Queue, Timer>();
+  #deathDepth = 0;
+  readonly #laterDeaths: LaterDeath[] = [];
   /** Moves with every change that a remembered route may depend on. */
   topologyVersion = 0;
 
@@ -97,6 +110,18 @@ export class VirtualHost implements QueueHost, RoutingTable {
     route.version = this.topologyVersion;
   }
 
+  /**
+   * `route` as it leads today, for a message that was buffered since: to nowhere where the exchange is gone. A copy, as
+   * the version of the publisher's own route vouches for permissions too, which are not looked at here.
+   */
+  refreshed(route: Route): Route {
+    if (route.version === this.topologyVersion) return route;
+    const fresh = new Route(route.exchange, route.routingKey);
+    const source = this.exchanges.get(route.exchange);
+    if (source !== undefined) this.resolve(fresh, source);
+    return fresh;
+  }
+
   /** The queues for one message. Remembered with the route unless headers or further keys decide. */
   targets(route: Route, message: Message, extraRoutes: readonly Route[] | undefined): readonly Queue[] {
     if (extraRoutes === undefined && route.targets !== null) return route.targets;
@@ -142,7 +167,28 @@ export class VirtualHost implements QueueHost, RoutingTable {
     if (targets.length > 0) this.publishTo(targets, message);
   }
 
-  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+  deadLetter(queue: Queue, message: Message, reason: DeathReason, entry: QueueEntry | null): void {
+    // A death may overflow the next queue and so on: a client's chain of thousands of queues must not use up the stack.
+    if (this.#deathDepth >= deathDepthMax) {
+      message.own();
+      this.#laterDeaths.push({ queue, message, reason, entry });
+      return;
+    }
+    this.#deathDepth++;
+    this.#deadLetterNow(queue, message, reason);
+    if (entry !== null) queue.settle(entry);
+    if (this.#deathDepth === 1) this.#deadLetterLater();
+    this.#deathDepth--;
+  }
+
+  #deadLetterLater(): void {
+    for (let death = this.#laterDeaths.shift(); death !== undefined; death = this.#laterDeaths.shift()) {
+      this.#deadLetterNow(death.queue, death.message, death.reason);
+      if (death.entry !== null) death.queue.settle(death.entry);
+    }
+  }
+
+  #deadLetterNow(queue: Queue, message: Message, reason: DeathReason): void {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.options;
     const exchange = deadLetterExchange === null ? undefined : this.exchanges.get(deadLetterExchange);
     if (exchange === undefined) {
@@ -162,9 +208,10 @@ export class VirtualHost implements QueueHost, RoutingTable {
 
   /** The queue was declared, consumed from or fetched from: its `x-expires` starts anew. */
   queueUsed(queue: Queue): void {
+    if (queue.options.expiresMs < 0) return;
     this.#unusedTimers.get(queue)?.cancel();
     this.#unusedTimers.delete(queue);
-    if (queue.options.expiresMs < 0 || queue.deleted || queue.consumerCount > 0) return;
+    if (queue.deleted || queue.consumerCount > 0) return;
     const timer = this.store.clock.after(queue.options.expiresMs, () => {
       this.#unusedTimers.delete(queue);
       if (!queue.deleted && queue.consumerCount === 0) this.topology.removeQueue(queue);
@@ -179,14 +226,15 @@ export class VirtualHost implements QueueHost, RoutingTable {
     else this.queueUsed(queue);
   }
 
-  /** Forgets the timers of a queue that is being removed. */
+  /** Forgets the timers of a queue that is being removed, and tells its owner. */
   queueRemoved(queue: Queue): void {
+    queue.owner?.queueRemoved(queue);
     this.#unusedTimers.get(queue)?.cancel();
     this.#unusedTimers.delete(queue);
   }
 
   /** An address for direct replies to one channel. */
-  openReplyQueue(name: string, owner: object): Queue {
+  openReplyQueue(name: string, owner: QueueOwner): Queue {
     const spec = { durable: false, exclusive: true, autoDelete: false, arguments: emptyFieldTable };
     const options = readQueueArguments(emptyFieldTable, name, this.name);
     const queue = new Queue({ id: 0, name, spec, options, owner }, this);

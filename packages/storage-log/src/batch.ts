@@ -116,7 +116,8 @@ export class Batch {
     this.view.setUint32(start + 4, copied, true);
     this.view.setUint32(start + 32, queueIds.length, true);
     let to = start + messageHeaderBytes;
-    for (let index = 0; index < queueIds.length; index++, to += 4) this.view.setUint32(to, queueIds[index] as number, true);
+    for (let index = 0; index < queueIds.length; index++, to += 4)
+      this.view.setUint32(to, queueIds[index] as number, true);
     from.copy(this.buffer, to, at + messageHeaderBytes + queueBytes, at + length);
     return copied;
   }

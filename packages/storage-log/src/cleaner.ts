@@ -129,7 +129,10 @@ export class Cleaner {
       if (scanner.damage !== null) {
         segment.uncleanable = true;
         const { at, reason } = scanner.damage;
-        logger.error({ file: files.path(segment.id), offset: at, reason }, "a segment of the log is damaged; it is kept");
+        logger.error(
+          { file: files.path(segment.id), offset: at, reason },
+          "a segment of the log is damaged; it is kept",
+        );
         return;
       }
     } finally {

@@ -281,7 +281,10 @@ export class CommitLoop {
     }
     segment.syncedBytes = end;
     tail.rehome(segment);
-    logger.warn({ file: files.path(segment.id), bytes: end }, "left a segment that the disk failed, cut to what is durable");
+    logger.warn(
+      { file: files.path(segment.id), bytes: end },
+      "left a segment that the disk failed, cut to what is durable",
+    );
     if (this.#current === segment) this.#current = null;
     this.#suspect = null;
   }

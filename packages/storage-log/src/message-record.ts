@@ -77,7 +77,8 @@ function encodeExtraKeys(keys: readonly string[]): Uint8Array {
 export function recordQueueIds(view: DataView, start: number): number[] {
   const count = view.getUint32(start + 32, true);
   const queueIds = new Array<number>(count);
-  for (let index = 0; index < count; index++) queueIds[index] = view.getUint32(start + messageHeaderBytes + index * 4, true);
+  for (let index = 0; index < count; index++)
+    queueIds[index] = view.getUint32(start + messageHeaderBytes + index * 4, true);
   return queueIds;
 }
 

@@ -12,7 +12,9 @@ class NodeFile implements LogFile {
 
   read(buffer: Uint8Array, length: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.read(this.#descriptor, buffer, 0, length, position, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+      fs.read(this.#descriptor, buffer, 0, length, position, (error, bytes) =>
+        error ? reject(error) : resolve(bytes),
+      );
     });
   }
 
@@ -20,7 +22,8 @@ class NodeFile implements LogFile {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, bytes: number): void => (error ? reject(error) : resolve(bytes));
       const [first] = buffers;
-      if (buffers.length === 1 && first !== undefined) fs.write(this.#descriptor, first, 0, first.length, position, done);
+      if (buffers.length === 1 && first !== undefined)
+        fs.write(this.#descriptor, first, 0, first.length, position, done);
       else fs.writev(this.#descriptor, buffers, position, done);
     });
   }

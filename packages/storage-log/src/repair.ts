@@ -34,7 +34,10 @@ export async function repairBatch(
   if (bytes < batchHeaderBytes + recordBytesMin) {
     await file.truncate(damage.offset);
     await file.sync();
-    logger.error({ ...fields, droppedBytes: fileBytes - damage.offset }, "repaired the log: dropped the end of a segment");
+    logger.error(
+      { ...fields, droppedBytes: fileBytes - damage.offset },
+      "repaired the log: dropped the end of a segment",
+    );
     return;
   }
   const buffer = Buffer.alloc(bytes);
@@ -65,7 +68,8 @@ async function damagedEnd(file: LogFile, segmentId: number, fileBytes: number, d
     if (header !== null && damage.offset + header.bytes <= fileBytes) return damage.offset + header.bytes;
   }
   const scanner = new SegmentScanner(file, segmentId, fileBytes, damage.offset);
-  for await (const header of scanner.headersBehind(damage.offset + batchHeaderBytes + recordBytesMin)) return header.offset;
+  for await (const header of scanner.headersBehind(damage.offset + batchHeaderBytes + recordBytesMin))
+    return header.offset;
   return fileBytes;
 }
 

@@ -230,7 +230,9 @@ function restarting(context: Context): void {
       .filter((message) => message.queueIds.length > 0);
     const { messages, engine: reopened } = await context.reopen();
     expect(messages).toEqual(kept(expected));
-    const bodies = (await reopened.read(messages.map((message) => message.lsn))).map((read) => String(Buffer.from(read.body)));
+    const bodies = (await reopened.read(messages.map((message) => message.lsn))).map((read) =>
+      String(Buffer.from(read.body)),
+    );
     expect(bodies).toEqual(kept(expected.map((message) => `body ${lsns.indexOf(message.lsn)}`)));
   });
 

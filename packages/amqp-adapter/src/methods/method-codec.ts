@@ -171,8 +171,9 @@ function writeArgument(type: Exclude<ArgumentType, "bit">, value: unknown, targe
       target.writeUInt32BE(Math.floor((value as number) / uint32Range), at);
       return target.writeUInt32BE((value as number) % uint32Range, at + 4);
     case "shortstr": {
-      // `write` stops before a character that does not fit whole.
-      const length = target.write(value as string, at + 1, shortStringBytesMax, "utf8");
+      // `write` stops before a character that does not fit whole, and insists on a length inside the buffer.
+      const room = Math.min(shortStringBytesMax, target.length - at - 1);
+      const length = target.write(value as string, at + 1, room, "utf8");
       target[at] = length;
       return at + 1 + length;
     }

@@ -80,6 +80,20 @@ export class UserDirectory {
     await this.#written(lsn);
   }
 
+  /** Withdraws every permission on a virtual host that is being deleted. */
+  forgetVirtualHost(virtualHost: string): void {
+    for (const user of this.#users.values()) {
+      if (user.mayAccess(virtualHost)) {
+        user.setPermissions(virtualHost, null);
+        this.#store.put(definitionKey("permission", virtualHost, user.name), null);
+      }
+      for (const exchange of [...user.topicPermissions(virtualHost).keys()]) {
+        user.setTopicPermissions(virtualHost, exchange, null);
+        this.#store.put(definitionKey("topic-permission", virtualHost, user.name, exchange), null);
+      }
+    }
+  }
+
   /** Grants or (null) withdraws access to a virtual host. */
   async setPermissions(name: string, virtualHost: string, patterns: PermissionPatterns | null): Promise<void> {
     const user = this.#require(name);

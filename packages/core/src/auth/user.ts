@@ -21,7 +21,13 @@ interface Compiled {
 
 /** Throws SyntaxError where the pattern is no regular expression. */
 function compile(pattern: string): RegExp | null {
-  return pattern === "" ? null : new RegExp(pattern, "u");
+  if (pattern === "") return null;
+  try {
+    return new RegExp(pattern, "u");
+  } catch {
+    // RabbitMQ's patterns are PCRE, which takes escapes like `\-` and `\_` that the strict syntax refuses.
+    return new RegExp(pattern);
+  }
 }
 
 /** A user: password hash, tags, and what it may do where. */
@@ -71,13 +77,14 @@ export class User {
   /** Throws SyntaxError where a pattern is no regular expression. */
   setTopicPermissions(virtualHost: string, exchange: string, patterns: TopicPermissionPatterns | null): void {
     let byExchange = this.#topicPermissions.get(virtualHost);
-    if (byExchange === undefined) this.#topicPermissions.set(virtualHost, (byExchange = new Map()));
     if (patterns === null) {
-      byExchange.delete(exchange);
+      byExchange?.delete(exchange);
+      if (byExchange?.size === 0) this.#topicPermissions.delete(virtualHost);
       return;
     }
     compile(patterns.write);
     compile(patterns.read);
+    if (byExchange === undefined) this.#topicPermissions.set(virtualHost, (byExchange = new Map()));
     byExchange.set(exchange, patterns);
   }
 

@@ -60,7 +60,7 @@ export class Channel implements DurabilityWaiter, TurnTask {
 
   /** True where one more delivery may wait for its acknowledgement. */
   get acceptsUnacked(): boolean {
-    return !this.#paused && this.#ledger.count < this.#consumers.unackedMax;
+    return !this.#paused && this.#consumers.haveRoom;
   }
 
   get unackedCount(): number {
@@ -157,7 +157,8 @@ export class Channel implements DurabilityWaiter, TurnTask {
     const transaction = this.#requireTransaction();
     const lsn = this.#host.store.atomic(() => {
       for (const publish of transaction.takePublishes()) {
-        this.publishNow(publish.route, publish.message, publish.mandatory, publish.extraRoutes);
+        const route = this.#host.refreshed(publish.route);
+        this.publishNow(route, publish.message, publish.mandatory, publish.extraRoutes);
       }
       for (const settlement of transaction.takeSettlements()) this.#settle(settlement.entry, settlement.kind);
     });
@@ -205,6 +206,11 @@ export class Channel implements DurabilityWaiter, TurnTask {
       const text = `cannot obtain access to locked ${queue.title}. basic.get operations are not supported by classic queues with single active consumer`;
       throw new BrokerError("resource-locked", text);
     }
+    const maximum = this.#host.store.limits.channelUnackedMax;
+    if (!noAck && this.#ledger.count >= maximum) {
+      throw new BrokerError("precondition-failed", `channel has ${maximum} unacknowledged deliveries`);
+    }
+    this.#host.queueUsed(queue);
     return this.#takeFrom(queue, noAck);
   }
 
@@ -247,10 +253,12 @@ export class Channel implements DurabilityWaiter, TurnTask {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#paused = true;
     if (this.#transaction !== null) this.txRollback();
-    this.#consumers.closeAll();
+    this.#paused = true;
+    this.#consumers.refreshAll();
+    // Before the consumers go: the next one of a single-active-consumer queue must find what this one had first.
     this.#giveBack("fail");
+    this.#consumers.closeAll();
     this.#host.store.ignore(this);
     this.connection.channelClosed(this);
   }
@@ -271,8 +279,7 @@ export class Channel implements DurabilityWaiter, TurnTask {
     totals.delivered++;
     if (entry.redelivered) totals.redelivered++;
     const tag = this.#ledger.push(entry);
-    if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
-    if (this.#ledger.count >= this.#consumers.unackedMax) this.#consumers.refreshAll();
+    this.#consumers.takeCredit(consumer);
     this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
   }
 
@@ -334,7 +341,9 @@ export class Channel implements DurabilityWaiter, TurnTask {
   #settleTags(tag: number, multiple: boolean, kind: RejectKind | "ack"): void {
     const ledger = this.#ledger;
     if (multiple && tag === 0) {
-      for (let more = ledger.count > 0; more; ) more = this.#takeOldest(ledger.lastTag, kind);
+      // A rejection may come straight back through a dead-letter exchange: it is no part of "all".
+      const lastTag = ledger.lastTag;
+      for (let more = true; more; ) more = this.#takeOldest(lastTag, kind);
     } else if (ledger.find(tag) === null) {
       throw new BrokerError("precondition-failed", `unknown delivery tag ${tag}`);
     } else if (multiple) {
@@ -377,9 +386,9 @@ export class Channel implements DurabilityWaiter, TurnTask {
   }
 
   #giveBack(kind: "return" | "fail"): void {
-    for (let entry = this.#ledger.takeFirst(this.#ledger.lastTag); entry !== null; ) {
+    const lastTag = this.#ledger.lastTag;
+    for (let entry = this.#ledger.takeFirst(lastTag); entry !== null; entry = this.#ledger.takeFirst(lastTag)) {
       this.#settle(entry, kind);
-      entry = this.#ledger.takeFirst(this.#ledger.lastTag);
     }
     this.#consumers.creditReturned();
   }

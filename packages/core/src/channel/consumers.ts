@@ -3,6 +3,7 @@ import { findField, integerOf } from "../field-value.ts";
 import type { Limits } from "../limits.ts";
 import { newName } from "../names.ts";
 import type { Queue } from "../queue/queue.ts";
+import { fieldTypeName } from "../queue/queue-arguments.ts";
 import type { Channel } from "./channel.ts";
 import { type ConsumeSpec, Consumer } from "./consumer.ts";
 
@@ -12,12 +13,15 @@ export class Consumers {
   readonly #limits: Limits;
   readonly #byTag = new Map<string, Consumer>();
   #prefetchCount = 0;
-  /** Unacknowledged deliveries of the whole channel at a time. */
+  /** Unacknowledged deliveries of all consumers together at a time. */
   #unackedMax: number;
+  /** Deliveries to consumers that are not settled yet. What basic.get fetched is nobody's credit. */
+  #outstanding = 0;
   #wasFull = false;
   #replyQueue: Queue | null = null;
-  /** A queue that may have messages for the credit that came back; more than one is rare. */
+  /** The queue that may have messages for the credit that came back, and, which is rare, further ones. */
   #touched: Queue | null = null;
+  #alsoTouched: Set<Queue> | null = null;
 
   constructor(channel: Channel, limits: Limits) {
     this.#channel = channel;
@@ -29,8 +33,9 @@ export class Consumers {
     return this.#byTag.size;
   }
 
-  get unackedMax(): number {
-    return this.#unackedMax;
+  /** True where the channel's prefetch limit leaves room for one more delivery. */
+  get haveRoom(): boolean {
+    return this.#outstanding < this.#unackedMax;
   }
 
   get replyAddress(): string | null {
@@ -52,7 +57,7 @@ export class Consumers {
     if (queue.exclusivelyConsumed || (spec.exclusive && queue.consumerCount > 0)) {
       throw new BrokerError("access-refused", `${queue.title} in exclusive use`);
     }
-    const consumer = new Consumer(this.#channel, queue, tag, spec, priorityOf(spec), this.#prefetchCount);
+    const consumer = new Consumer(this.#channel, queue, tag, spec, priorityOf(queue, spec), this.#prefetchCount);
     this.#byTag.set(tag, consumer);
     queue.addConsumer(consumer);
     this.#channel.connection.virtualHost.queueUsed(queue);
@@ -92,8 +97,16 @@ export class Consumers {
     for (const tag of [...this.#byTag.keys()]) this.cancel(tag);
   }
 
+  /** One delivery, to be acknowledged, goes to this consumer. */
+  takeCredit(consumer: Consumer): void {
+    this.#outstanding++;
+    if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
+    if (this.#outstanding >= this.#unackedMax) this.refreshAll();
+  }
+
   /** One delivery of this consumer was settled. */
   giveCredit(consumer: Consumer): void {
+    this.#outstanding--;
     consumer.credit++;
     if (consumer.credit === 1 || consumer.following === null) consumer.queue.consumers.refresh(consumer);
     this.touch(consumer.queue);
@@ -102,16 +115,20 @@ export class Consumers {
   /** Remembers that `queue` may be able to deliver; `creditReturned` follows. */
   touch(queue: Queue): void {
     if (this.#touched === queue) return;
-    if (this.#touched !== null && this.#touched.readyCount > 0) this.#touched.dispatch();
-    this.#touched = queue;
+    // Nothing is delivered before the round is over: "all up to now" must not meet what it set free itself.
+    if (this.#touched === null) this.#touched = queue;
+    else (this.#alsoTouched ??= new Set()).add(queue);
   }
 
   /** A round of settlements is over: full channels have room again, queues with messages deliver. */
   creditReturned(): void {
     if (this.#wasFull && this.#channel.acceptsUnacked) this.refreshAll();
     const touched = this.#touched;
+    const also = this.#alsoTouched;
     this.#touched = null;
-    if (touched !== null && !touched.deleted && touched.readyCount > 0) touched.dispatch();
+    this.#alsoTouched = null;
+    if (touched !== null && touched.readyCount > 0) touched.dispatch();
+    if (also !== null) for (const queue of also) if (queue.readyCount > 0) queue.dispatch();
   }
 
   /** The channel as a whole became able or unable to take deliveries. */
@@ -135,10 +152,13 @@ export class Consumers {
   }
 }
 
-function priorityOf(spec: ConsumeSpec): number {
+function priorityOf(queue: Queue, spec: ConsumeSpec): number {
   const value = findField(spec.arguments, "x-priority");
   if (value === undefined) return 0;
   const priority = integerOf(value);
-  if (priority === undefined) throw new BrokerError("precondition-failed", "invalid arg 'x-priority': expected an integer");
+  if (priority === undefined) {
+    const why = `{unacceptable_type,${fieldTypeName(value)}}`;
+    throw new BrokerError("precondition-failed", `invalid arg 'x-priority' for ${queue.title}: ${why}`);
+  }
   return priority;
 }

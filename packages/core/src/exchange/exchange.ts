@@ -1,5 +1,6 @@
-import { BrokerError, resourceName } from "../errors.ts";
+import { resourceName } from "../errors.ts";
 import { type FieldTable, findField } from "../field-value.ts";
+import { wrongTypeOfName } from "../queue/queue-arguments.ts";
 import type { Binding } from "./binding.ts";
 import { FanoutMatcher } from "./fanout-matcher.ts";
 import { HeadersMatcher } from "./headers-matcher.ts";
@@ -62,8 +63,7 @@ export class Exchange {
     this.arguments = spec.arguments;
     const alternate = findField(spec.arguments, "alternate-exchange");
     if (alternate !== undefined && alternate.kind !== "string") {
-      const text = `invalid arg 'alternate-exchange' for ${resourceName("exchange", name, virtualHost)}: expected a string`;
-      throw new BrokerError("precondition-failed", text);
+      throw wrongTypeOfName("alternate-exchange", alternate, resourceName("exchange", name, virtualHost));
     }
     this.alternate = alternate === undefined ? null : alternate.value;
     this.matcher = matchers[type]();

@@ -16,7 +16,8 @@ class TrieNode {
 /**
  * Topic exchanges: keys are words between dots, `*` stands for exactly one word, `#` for none or more (AMQP 0-9-1,
  * 3.1.3.3). A trie over the binding keys' words: a publish walks its own words and the wildcards beside them, so
- * bindings that do not match cost nothing. Empty words count: `a..b` has three.
+ * bindings that do not match cost nothing. Empty words count: `a..b` has three. The empty key has none at all, so only
+ * `#` and the empty key match it (RabbitMQ).
  */
 export class TopicMatcher implements Matcher {
   readonly readsHeaders = false;
@@ -24,7 +25,7 @@ export class TopicMatcher implements Matcher {
 
   add(binding: Binding): void {
     let node = this.#root;
-    for (const word of binding.routingKey.split(".")) {
+    for (const word of wordsOf(binding.routingKey)) {
       node.children ??= new Map();
       let child = node.children.get(word);
       if (child === undefined) node.children.set(word, (child = new TrieNode()));
@@ -35,7 +36,7 @@ export class TopicMatcher implements Matcher {
   }
 
   remove(binding: Binding): void {
-    const words = binding.routingKey.split(".");
+    const words = wordsOf(binding.routingKey);
     const path: TrieNode[] = [this.#root];
     for (const word of words) {
       const child = path[path.length - 1]?.children?.get(word);
@@ -49,7 +50,7 @@ export class TopicMatcher implements Matcher {
   }
 
   match(routingKey: string, _headers: FieldTable, found: (destination: Destination) => void): void {
-    const words = routingKey.split(".");
+    const words = wordsOf(routingKey);
     // A pair of (node, position) is worth one visit: without this, "#.#.#" would walk a key exponentially often.
     visit(this.#root, words, 0, found, new Map());
   }
@@ -61,6 +62,10 @@ export class TopicMatcher implements Matcher {
       if (parent.children?.size === 0) parent.children = null;
     }
   }
+}
+
+function wordsOf(key: string): string[] {
+  return key === "" ? [] : key.split(".");
 }
 
 type Visited = Map<TrieNode, Set<number>>;

@@ -46,8 +46,8 @@ class PriorityLevel {
 /** All consumers of a queue: who they are, who is active, whose turn it is. Round robin within the highest priority. */
 export class ConsumerSet {
   readonly #all = new Set<Consumer>();
-  /** Highest priority first; a level stays once it was used. */
-  readonly #levels: PriorityLevel[] = [];
+  /** Highest priority first; an empty level stays for its consumers to rejoin. */
+  #levels: PriorityLevel[] = [];
   readonly #singleActive: boolean;
   /** The one that is served where only one may be. */
   #active: Consumer | null = null;
@@ -77,10 +77,22 @@ export class ConsumerSet {
   remove(consumer: Consumer): void {
     if (!this.#all.delete(consumer)) return;
     if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
+    // Clients choose priorities freely: without this, levels of consumers long gone would slow every peek down.
+    if (this.#levels.length > this.#all.size + 1) this.#levels = this.#levels.filter((level) => level.next !== null);
     if (this.#active !== consumer) return;
     this.#active = null;
     for (const other of this.#all) if (this.#active === null || other.priority > this.#active.priority) this.#active = other;
     if (this.#active !== null) this.refresh(this.#active);
+  }
+
+  /** Removes and returns every consumer, in the order in which they came: the queue is gone. */
+  removeAll(): Consumer[] {
+    const consumers = [...this.#all];
+    for (const consumer of consumers) if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
+    this.#all.clear();
+    this.#levels = [];
+    this.#active = null;
+    return consumers;
   }
 
   /** Lets the consumer join or leave the round, after its credit or its channel's state changed. */

@@ -1,18 +1,29 @@
 import type { QueueEntry } from "./queue-entry.ts";
 
-const rowsPerBlock = 1024;
+const firstBlockRows = 16;
+const blockRowsMax = 1024;
 
 /** Facts of paged-out messages in columns: about 33 bytes a message instead of an object graph. */
 class Block {
-  readonly lsn = new Float64Array(rowsPerBlock);
-  readonly place = new Float64Array(rowsPerBlock);
-  readonly expiresAtMs = new Float64Array(rowsPerBlock);
-  readonly sizeBytes = new Uint32Array(rowsPerBlock);
-  readonly redelivered = new Uint8Array(rowsPerBlock);
+  readonly rows: number;
+  readonly lsn: Float64Array;
+  readonly place: Float64Array;
+  readonly expiresAtMs: Float64Array;
+  readonly sizeBytes: Uint32Array;
+  readonly redelivered: Uint8Array;
   /** Entries that must stay in memory although their place is behind paged ones: transient messages. */
   resident: (QueueEntry | null)[] | null = null;
   start = 0;
   end = 0;
+
+  constructor(rows: number) {
+    this.rows = rows;
+    this.lsn = new Float64Array(rows);
+    this.place = new Float64Array(rows);
+    this.expiresAtMs = new Float64Array(rows);
+    this.sizeBytes = new Uint32Array(rows);
+    this.redelivered = new Uint8Array(rows);
+  }
 }
 
 /** One row as it leaves. Reused: read it before the next call. */
@@ -37,7 +48,11 @@ export class PagedRows {
 
   push(lsn: number, place: number, expiresAtMs: number, sizeBytes: number, redelivered: boolean, resident: QueueEntry | null): void {
     let block = this.#blocks[this.#blocks.length - 1];
-    if (block === undefined || block.end === rowsPerBlock) this.#blocks.push((block = new Block()));
+    if (block === undefined || block.end === block.rows) {
+      // Ten thousand restored queues with a message each must not take a full block each.
+      block = new Block(block === undefined ? firstBlockRows : Math.min(block.rows * 2, blockRowsMax));
+      this.#blocks.push(block);
+    }
     const index = block.end++;
     block.lsn[index] = lsn;
     block.place[index] = place;
@@ -45,10 +60,16 @@ export class PagedRows {
     block.sizeBytes[index] = sizeBytes;
     block.redelivered[index] = redelivered ? 1 : 0;
     if (resident !== null) {
-      block.resident ??= new Array<QueueEntry | null>(rowsPerBlock).fill(null);
+      block.resident ??= new Array<QueueEntry | null>(block.rows).fill(null);
       block.resident[index] = resident;
     }
     this.#count++;
+  }
+
+  /** When the oldest row's message runs out, 0 for never and where there is none. */
+  get headExpiresAtMs(): number {
+    const block = this.#blocks[0];
+    return block === undefined ? 0 : (block.expiresAtMs[block.start] as number);
   }
 
   /** Removes the oldest row, or returns null. The row object is reused. */
@@ -69,9 +90,4 @@ export class PagedRows {
     return row;
   }
 
-  /** Forgets every row. */
-  clear(): void {
-    this.#blocks = [];
-    this.#count = 0;
-  }
 }

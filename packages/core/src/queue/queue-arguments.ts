@@ -53,6 +53,11 @@ const prioritiesMax = 255;
 /** Failed deliveries a quorum queue allows by default (features of RabbitMQ 4.x). */
 const quorumDeliveryLimit = 20;
 
+/** RabbitMQ's explanation where an exchange is named by something else than a string. */
+export function wrongTypeOfName(argument: string, value: FieldValue, title: string): BrokerError {
+  return new BrokerError("precondition-failed", `invalid type '${fieldTypeName(value)}' for arg '${argument}' in ${title}`);
+}
+
 /** Reads one queue's arguments. Throws precondition-failed with RabbitMQ's explanation. */
 export class ArgumentReader {
   readonly #table: FieldTable;
@@ -95,6 +100,13 @@ export class ArgumentReader {
     return value.value;
   }
 
+  /** As `text`, for the name of an exchange. */
+  exchange(name: string): string | null {
+    const value = findField(this.#table, name);
+    if (value !== undefined && value.kind !== "string") throw wrongTypeOfName(name, value, this.#title);
+    return value === undefined ? null : value.value;
+  }
+
   flag(name: string): boolean {
     const value = findField(this.#table, name);
     if (value === undefined) return false;
@@ -117,7 +129,7 @@ function queueType(reader: ArgumentReader): "classic" | "quorum" {
 function overflowOf(reader: ArgumentReader): Overflow {
   const overflow = reader.text("x-overflow") ?? "drop-head";
   if (overflow === "drop-head" || overflow === "reject-publish" || overflow === "reject-publish-dlx") return overflow;
-  return reader.refuse("x-overflow", `invalid value '${overflow}'`);
+  return reader.refuse("x-overflow", "invalid_overflow");
 }
 
 /** Checks the arguments of `queue '…' in vhost '…'`. Unknown ones, `x-queue-mode` and `x-queue-version` are ignored. */
@@ -128,7 +140,7 @@ export function readQueueArguments(table: FieldTable, name: string, virtualHost:
   if (expiresMs === 0) reader.refuse("x-expires", "{value_zero,0}");
   const priorityMax = Math.max(0, reader.count("x-max-priority"));
   if (priorityMax > prioritiesMax) reader.refuse("x-max-priority", `{max_value_exceeded,${priorityMax}}`);
-  const deadLetterExchange = reader.text("x-dead-letter-exchange");
+  const deadLetterExchange = reader.exchange("x-dead-letter-exchange");
   const deadLetterRoutingKey = reader.text("x-dead-letter-routing-key");
   if (deadLetterRoutingKey !== null && deadLetterExchange === null) {
     reader.refuse("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");

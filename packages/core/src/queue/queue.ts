@@ -8,7 +8,8 @@ import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { QueueEntry } from "./queue-entry.ts";
-import type { QueueHost } from "./queue-host.ts";
+import type { QueueHost, QueueOwner } from "./queue-host.ts";
+import type { ReadyList } from "./ready-list.ts";
 import { ReadyMessages } from "./ready-messages.ts";
 
 /** What a client may ask for when it declares a queue. */
@@ -25,7 +26,7 @@ export interface QueueIdentity {
   readonly name: string;
   readonly spec: QueueSpec;
   readonly options: QueueArguments;
-  readonly owner: object | null;
+  readonly owner: QueueOwner | null;
 }
 
 /**
@@ -45,7 +46,7 @@ export class Queue {
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
   readonly options: QueueArguments;
-  readonly owner: object | null;
+  readonly owner: QueueOwner | null;
   /** True where persistent messages go to the storage engine. */
   readonly stores: boolean;
   /** This queue's id alone, so that the usual append allocates nothing. */
@@ -60,6 +61,8 @@ export class Queue {
   readonly #bounded: boolean;
   #exclusiveConsumer: Consumer | null = null;
   #lastPlace = 0;
+  /** False where no ready message runs out, which spares the usual queue a look at every head. */
+  #mayExpire = false;
   #expiryTimer: Timer | null = null;
   #expiryAtMs = 0;
   /** The head that may have run out is being read back from the engine. */
@@ -119,7 +122,7 @@ export class Queue {
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
   refuses(message: Message): boolean {
     if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.sizeBytes)) return false;
-    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
+    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen", null);
     return true;
   }
 
@@ -143,11 +146,17 @@ export class Queue {
   restore(lsn: number, priority: number, expirationMs: number, publishedAtMs: number, sizeBytes: number): void {
     const ttlMs = this.#ttlMs(expirationMs);
     const expiresAtMs = ttlMs < 0 ? 0 : publishedAtMs + ttlMs;
+    if (expiresAtMs !== 0) this.#mayExpire = true;
     this.ready.restore(priority, lsn, ++this.#lastPlace, expiresAtMs, sizeBytes);
   }
 
   /** Delivers ready messages while there are consumers that take them. */
   dispatch(): void {
+    this.#deliverReady();
+    if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
+  }
+
+  #deliverReady(): void {
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const consumer = this.consumers.peek();
       if (consumer === null) return;
@@ -174,6 +183,12 @@ export class Queue {
 
   /** basic.get: the next message or null. The caller settles it or gives it back. */
   take(): QueueEntry | null {
+    const entry = this.#takeReady();
+    if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
+    return entry;
+  }
+
+  #takeReady(): QueueEntry | null {
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const entry = list.shift();
       if (entry === null) return null;
@@ -241,6 +256,8 @@ export class Queue {
       if (this.stores && lsn > 0) this.#host.store.settle(this.id, lsn);
     });
     this.#host.totals.dropped.purged += count;
+    // Whoever waited for a page learns that it will not come.
+    this.pagedIn();
     return count;
   }
 
@@ -256,16 +273,22 @@ export class Queue {
   dropExpired(): void {
     this.#expiryAtMs = 0;
     this.#expiryAwaitsPage = false;
-    for (const list of this.ready.lists) {
-      for (let entry = list.peek(); entry !== null; entry = list.peek()) {
-        if (!this.#expired(entry)) {
-          if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
-          break;
-        }
-        list.shift();
-        this.#die(entry, "expired");
+    for (const list of this.ready.lists) this.#dropExpiredOf(list);
+    if (this.ready.count === 0) this.#mayExpire = false;
+  }
+
+  #dropExpiredOf(list: ReadyList): void {
+    for (let atMs = list.headExpiresAtMs; atMs !== 0; atMs = list.headExpiresAtMs) {
+      if (atMs > this.#host.store.clock.nowMs()) {
+        this.#watchExpiry(atMs);
+        return;
       }
-      if (list.count > 0 && list.peek() === null) this.#expiryAwaitsPage = true;
+      const entry = list.shift();
+      if (entry === null) {
+        this.#expiryAwaitsPage = true;
+        return;
+      }
+      this.#die(entry, "expired");
     }
   }
 
@@ -282,10 +305,8 @@ export class Queue {
     }
   }
 
-  /** Order matters to a crash between the two: stored in its new queue first, settled in the old one after. */
   #die(entry: QueueEntry, reason: DeathReason): void {
-    this.#host.deadLetter(this, entry.message, reason);
-    this.settle(entry);
+    this.#host.deadLetter(this, entry.message, reason, entry);
   }
 
   #full(addedBytes: number): boolean {
@@ -323,6 +344,7 @@ export class Queue {
 
   /** One timer a queue, at the earliest head: others are dropped when they become the head. */
   #watchExpiry(atMs: number): void {
+    this.#mayExpire = true;
     if (this.#expiryAtMs !== 0 && this.#expiryAtMs <= atMs) return;
     this.#expiryTimer?.cancel();
     this.#expiryAtMs = atMs;

@@ -54,6 +54,14 @@ export class ReadyList {
     return this.#bytes;
   }
 
+  /** When the first message runs out, in memory or not: milliseconds since the epoch, 0 for never and for an empty list. */
+  get headExpiresAtMs(): number {
+    const entry = this.#returned.peek() ?? this.#window.peek();
+    if (entry !== null) return entry.expiresAtMs;
+    const row = this.#incoming[0];
+    return row === undefined ? this.#paged.headExpiresAtMs : row.expiresAtMs;
+  }
+
   /** Adds an entry behind all others. */
   push(entry: QueueEntry): void {
     const sizeBytes = entry.message.sizeBytes;
@@ -80,14 +88,7 @@ export class ReadyList {
     this.#returned.push(entry);
   }
 
-  /** The first entry, or null where there is none in memory (a read may be under way: `Queue.dispatch` follows it). */
-  peek(): QueueEntry | null {
-    const entry = this.#returned.peek() ?? this.#window.peek();
-    if (entry === null) this.#pageIn();
-    return entry;
-  }
-
-  /** Removes the first entry; null as for `peek`. */
+  /** Removes the first entry; null where there is none in memory (a read is under way: `Queue.dispatch` follows it). */
   shift(): QueueEntry | null {
     let entry = this.#returned.shift();
     if (entry === null) {
@@ -124,12 +125,12 @@ export class ReadyList {
     if (this.#window.count > limits.pageMessagesMax / 2 || this.#windowBytes > limits.queueWindowBytesMax / 2) return;
     const rows: IncomingRow[] = [];
     let bytes = 0;
-    while (rows.length < limits.pageMessagesMax && bytes < limits.queueWindowBytesMax / 4) {
+    do {
       const row = this.#paged.shift();
       if (row === null) break;
       rows.push({ ...row });
       bytes += row.sizeBytes;
-    }
+    } while (rows.length < limits.pageMessagesMax && bytes < limits.queueWindowBytesMax / 4);
     this.#incoming = rows;
     this.#read(rows);
   }

@@ -40,7 +40,7 @@ export class ReadyMessages {
     this.#listFor(priority).restore(lsn, place, expiresAtMs, sizeBytes);
   }
 
-  /** The list whose turn it is, or null where all are empty. Its `peek` may be null while it is being read back. */
+  /** The list whose turn it is, or null where all are empty. Its `shift` may be null while it is being read back. */
   first(): ReadyList | null {
     if (this.#only !== null) return this.#only.count > 0 ? this.#only : null;
     for (let priority = this.#lists.length - 1; priority >= 0; priority--) {
