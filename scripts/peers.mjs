@@ -4,6 +4,9 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
+/** Debian's own Python before another one that is earlier in the path: apt-get installs modules for that one alone. */
+const interpreters = ["/usr/bin/python3", "python3"];
+
 /** What the tests need beside npm packages: the Debian package, and how to see that it is there. */
 const peers = [
   { debian: "python3-pika", present: () => hasPythonModule("pika") },
@@ -39,7 +42,7 @@ function apt(...args) {
 
 function hasPythonModule(name) {
   const program = `import importlib.util, sys; sys.exit(importlib.util.find_spec("${name}") is None)`;
-  return spawnSync("python3", ["-c", program], { stdio: "ignore" }).status === 0;
+  return interpreters.some((python) => spawnSync(python, ["-c", program], { stdio: "ignore" }).status === 0);
 }
 
 function hasCommand(name) {

@@ -16,16 +16,25 @@ export function checkArchitecture(tree: SourceTree): readonly Finding[] {
     .filter((name) => codeName.test(name));
   if (names.length === 0) return [error(page.path, "the way of a message names no function")];
   const sources = typeScriptFiles(tree).filter((file) => /^packages\/[^/]+\/src\//.test(file.path));
-  const missing = [...new Set(names)].filter((name) => !sources.some((file) => declares(file, name)));
+  const missing = [...new Set(names)].filter((name) => !isDeclared(sources, name));
   return missing.map((name) => error(page.path, `\`${name}\` is not in the sources any more`));
 }
 
-/** True where `file` has the class or interface (or anything at all, without one) with the member or function. */
-function declares(file: SourceFile, name: string): boolean {
+/** True where some class or interface (or anything at all, without an owner) has the member or function. */
+function isDeclared(sources: readonly SourceFile[], name: string): boolean {
   const [, owner, member = "", wildcard] = codeName.exec(name) ?? [];
-  if (owner !== undefined && !new RegExp(`\\b(?:class|interface|type) ${owner}\\b`).test(file.text)) return false;
-  const rest = wildcard === "*" ? "\\w*" : "";
-  const word = `\\b${member}${rest}`;
+  if (owner === undefined) return sources.some((file) => declares(file, member, wildcard === "*"));
+  const declaration = new RegExp(`\\b(?:class|interface|type) ${owner}\\b(?: (?:extends|implements) (\\w+))?`);
+  return sources.some((file) => {
+    const found = declaration.exec(file.text);
+    if (found === null) return false;
+    if (declares(file, member, wildcard === "*")) return true;
+    return found[1] !== undefined && isDeclared(sources, `${found[1]}.${member}`);
+  });
+}
+
+function declares(file: SourceFile, member: string, isPrefix: boolean): boolean {
+  const word = `\\b${member}${isPrefix ? "\\w*" : ""}`;
   // A method or call signature, a function, a constant, a type, or a member that holds a function.
   const declaration = `^\\s*(?:[a-z]+ )*(?:get |\\*)?#?${word}\\??(?:<[^>]*>)?[(:=]|^\\s*readonly #?${word}\\??[:=]`;
   const definition = `\\b(?:function|const|class|interface|type) ${word}\\b`;

@@ -23,7 +23,7 @@ const importPattern = /(?:^|\n)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?"([^"]
  * The arrows of the house: which packages of ours a package may depend on. Null stands for a package that has no place
  * yet. testkit is for tests: a devDependency of anybody, a dependency of nobody.
  */
-export function allowedDependencies(name: string): readonly string[] | "all" | null {
+function allowedDependencies(name: string): readonly string[] | "all" | null {
   if (name === "core" || name === "ctl") return [];
   if (/^storage-[a-z]+$/.test(name) || /^[a-z]+-adapter$/.test(name)) return ["core"];
   if (name === "management" || name === "testkit") return ["core"];

@@ -169,7 +169,13 @@ export class ChannelSession implements ChannelSink {
 
   // ChannelSink
 
-  deliver(consumer: Consumer, message: Message, deliveryTag: number, redelivered: boolean, deliveryCount: number): void {
+  deliver(
+    consumer: Consumer,
+    message: Message,
+    deliveryTag: number,
+    redelivered: boolean,
+    deliveryCount: number,
+  ): void {
     const { wire, payloadBytesMax } = this.session;
     const template = consumer.adapterState as Uint8Array;
     if (message.format === amqpFormat && deliveryCount === 0) {

@@ -8,7 +8,9 @@ const tlsHandshake = 0x16;
 const tlsMajorVersion = 3;
 
 /** Whether the bytes, at least one, are this protocol's header: "partial" where more must come, else what they are. */
-export function recognize(bytes: Buffer): { readonly kind: "amqp" | "partial" } | { readonly kind: "other"; what: string } {
+export function recognize(
+  bytes: Buffer,
+): { readonly kind: "amqp" | "partial" } | { readonly kind: "other"; what: string } {
   for (const header of [protocolHeader, earlyHeader]) {
     const length = Math.min(bytes.length, header.length);
     if (header.compare(bytes, 0, length, 0, length) !== 0) continue;

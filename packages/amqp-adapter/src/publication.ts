@@ -34,7 +34,8 @@ function readBodyBytes(bytes: Buffer, at: number): number {
       ((bytes[at + 6] as number) << 8) |
       (bytes[at + 7] as number)) >>>
     0;
-  const zeros = (bytes[at] as number) | (bytes[at + 1] as number) | (bytes[at + 2] as number) | (bytes[at + 3] as number);
+  const zeros =
+    (bytes[at] as number) | (bytes[at + 1] as number) | (bytes[at + 2] as number) | (bytes[at + 3] as number);
   return zeros === 0 ? low : bytes.readUInt32BE(at) * 0x1_0000_0000 + low;
 }
 

@@ -44,7 +44,8 @@ export class RecentRoutes {
     const wire = route.wire as Uint8Array;
     if (wire.length > addressBytesMax) return;
     if (this.#slots === null) this.#resize(firstSlots);
-    else if (this.#stored * 2 >= this.#slots.length && this.#slots.length < slotsMax) this.#resize(this.#slots.length * 2);
+    else if (this.#stored * 2 >= this.#slots.length && this.#slots.length < slotsMax)
+      this.#resize(this.#slots.length * 2);
     this.#place(route, wire);
   }
 

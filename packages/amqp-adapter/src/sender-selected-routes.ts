@@ -1,4 +1,11 @@
-import { type Channel, type FieldTable, findField, type Properties, type Route, withField } from "@jackalope/core/adapter";
+import {
+  type Channel,
+  type FieldTable,
+  findField,
+  type Properties,
+  type Route,
+  withField,
+} from "@jackalope/core/adapter";
 import { AmqpError, replyCodes } from "./amqp-error.ts";
 
 /** Sender-selected distribution (RabbitMQ's extension): further routing keys in the headers CC and BCC. */

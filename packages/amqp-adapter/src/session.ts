@@ -288,6 +288,8 @@ export class Session implements FrameHandler, PublisherContext {
 
   /** A frame or an operation failed: closes the channel or the connection as the reply code wants. */
   failed(error: unknown): void {
+    // Whatever the state: a decoder that cannot go on must not be asked again.
+    if (error instanceof AmqpError && error.streamLost) this.wire.loseStream();
     if (this.state === "closing" || this.state === "closed") return;
     const { reply, explanation, streamLost } = this.#describe(error);
     const channel = reply.hard || streamLost ? undefined : this.#channels.get(this.#frameChannel);
@@ -296,7 +298,6 @@ export class Session implements FrameHandler, PublisherContext {
       return;
     }
     this.close(reply, explanation, streamLost ? 0 : this.frameMethod);
-    if (streamLost) this.wire.loseStream();
   }
 
   #describe(error: unknown): { reply: ReplyCode; explanation: string; streamLost: boolean } {
@@ -344,7 +345,10 @@ export class Session implements FrameHandler, PublisherContext {
 
   socketClosed(): void {
     if (this.state === "running")
-      this.wire.host.logger.info({ peer: this.wire.peer, user: this.userName }, "client closed the socket without connection.close");
+      this.wire.host.logger.info(
+        { peer: this.wire.peer, user: this.userName },
+        "client closed the socket without connection.close",
+      );
     this.state = "closed";
     this.#release();
   }

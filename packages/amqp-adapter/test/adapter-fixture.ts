@@ -1,5 +1,6 @@
 import { Broker, MemoryStorage, type LogFields } from "@jackalope/core";
 import type { Clock, Limits } from "@jackalope/core/adapter";
+import type { StorageEngine } from "@jackalope/core/storage";
 import { afterEach } from "vitest";
 import { type AmqpAdapter, type AmqpLimits, createAmqpAdapter } from "../src/index.ts";
 import { type HandshakeOptions, RawClient } from "./raw-client.ts";
@@ -21,6 +22,7 @@ interface FixtureOptions {
   readonly limits?: Partial<AmqpLimits>;
   readonly brokerLimits?: Partial<Limits>;
   readonly clock?: Clock;
+  readonly storage?: StorageEngine;
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -37,7 +39,7 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
   };
   const logger = { debug() {}, info() {}, warn: keep, error: keep };
   const broker = await Broker.open({
-    storage: new MemoryStorage(),
+    storage: options.storage ?? new MemoryStorage(),
     logger,
     ...(options.brokerLimits === undefined ? {} : { limits: options.brokerLimits }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),

@@ -101,7 +101,8 @@ describe("frames", () => {
   it("larger than negotiated are refused by their header alone", () => {
     const large = frame(3, 1, Buffer.alloc(4089));
     const text = "type 3, all octets = <<>>: {frame_too_large,4089,4088}";
-    for (let cut = 0; cut <= 7; cut++) expect(() => decode([large.subarray(0, cut), large.subarray(cut, 7)])).toThrow(text);
+    for (let cut = 0; cut <= 7; cut++)
+      expect(() => decode([large.subarray(0, cut), large.subarray(cut, 7)])).toThrow(text);
     expect(decode([frame(3, 1, Buffer.alloc(4088))])).toHaveLength(1);
   });
 
@@ -111,6 +112,8 @@ describe("frames", () => {
     for (let cut = 0; cut <= wrong.length; cut++)
       expect(() => decode([wrong.subarray(0, cut), wrong.subarray(cut)])).toThrow(text);
     const long = frame(1, 1, Buffer.from("seventeen letters"), 1);
-    expect(() => decode([long])).toThrow('type 1, first 16 octets = <<"seventeen letter">>: {invalid_frame_end_marker,1}');
+    expect(() => decode([long])).toThrow(
+      'type 1, first 16 octets = <<"seventeen letter">>: {invalid_frame_end_marker,1}',
+    );
   });
 });

@@ -14,7 +14,8 @@ function encode(table: Parameters<typeof writeFieldTable>[0]): Buffer {
 /** `levels` tables in one another. */
 function nested(levels: number): Buffer {
   let table = longString(Buffer.alloc(0));
-  for (let level = 1; level < levels; level++) table = longString(Buffer.concat([shortString("a"), Buffer.from("F"), table]));
+  for (let level = 1; level < levels; level++)
+    table = longString(Buffer.concat([shortString("a"), Buffer.from("F"), table]));
   return table;
 }
 
@@ -55,7 +56,13 @@ describe("field tables", () => {
   });
 
   it("read L as a signed 64 bit integer and s as a signed 16 bit one, as RabbitMQ does", () => {
-    const fields = Buffer.concat([shortString("a"), Buffer.from("L"), Buffer.alloc(8, 0xff), shortString("b"), Buffer.from("s\xff\xfe", "latin1")]);
+    const fields = Buffer.concat([
+      shortString("a"),
+      Buffer.from("L"),
+      Buffer.alloc(8, 0xff),
+      shortString("b"),
+      Buffer.from("s\xff\xfe", "latin1"),
+    ]);
     expect(decodeFieldTable(longString(fields), 0, fields.length + 4)).toEqual([
       ["a", { kind: "int64", value: -1n }],
       ["b", { kind: "int16", value: -2 }],

@@ -1,11 +1,6 @@
+import { MemoryStorage } from "@jackalope/core";
 import { describe, expect, it } from "vitest";
-import {
-  basicConsume,
-  basicConsumeOk,
-  basicDeliver,
-  basicGet,
-  basicPublish,
-} from "../src/methods/basic.ts";
+import { basicConsume, basicConsumeOk, basicDeliver, basicGet, basicPublish } from "../src/methods/basic.ts";
 import { connectionBlocked, connectionUnblocked } from "../src/methods/connection.ts";
 import { queueDeclare, queueDeclareOk } from "../src/methods/queue.ts";
 import { startAdapter, until } from "./adapter-fixture.ts";
@@ -57,6 +52,27 @@ describe("a resource alarm", () => {
   });
 });
 
+describe("a disk that cannot keep up", () => {
+  it("holds back who publishes and nobody else, until it has caught up", async () => {
+    let pendingBytes = 0;
+    const storage = new MemoryStorage();
+    Object.defineProperty(storage, "pendingBytes", { get: () => pendingBytes });
+    const fixture = await startAdapter({ storage, brokerLimits: { undurableBytesMax: 1000 } });
+    const publisher = await fixture.client();
+    const consumer = await fixture.client();
+    await declare(consumer);
+    pendingBytes = 2000;
+    publisher.send(publish(Buffer.from("taken before anybody looked")));
+    await until(() => fixture.broker.totals.published === 1);
+    publisher.send(publish(Buffer.from("held")));
+    await consumer.openChannel(2);
+    expect(fixture.broker.totals.published).toBe(1);
+    pendingBytes = 0;
+    fixture.broker.store.durable();
+    await until(() => fixture.broker.totals.published === 2);
+  });
+});
+
 describe("a client that does not read", () => {
   const body = Buffer.alloc(100_000, 0x62);
 
@@ -66,7 +82,12 @@ describe("a client that does not read", () => {
     const lazy = await fixture.client();
     await declare(lazy);
     const flags = { noLocal: false, noAck: true, exclusive: false, nowait: false };
-    await lazy.call(1, basicConsume, { ticket: 0, queue: "q", consumerTag: "", ...flags, arguments: [] }, basicConsumeOk);
+    await lazy.call(
+      1,
+      basicConsume,
+      { ticket: 0, queue: "q", consumerTag: "", ...flags, arguments: [] },
+      basicConsumeOk,
+    );
     lazy.socket.pause();
     const count = 400;
     for (let sent = 0; sent < count; sent++) sender.send(publish(body));
@@ -85,7 +106,10 @@ describe("a client that does not read", () => {
   });
 
   it("and goes on asking is not read from, so that its answers stay bounded", async () => {
-    const fixture = await startAdapter({ limits: { outboxStopBytes: 300_000 }, brokerLimits: { outboxBytesMax: 100_000 } });
+    const fixture = await startAdapter({
+      limits: { outboxStopBytes: 300_000 },
+      brokerLimits: { outboxBytesMax: 100_000 },
+    });
     const sender = await fixture.client();
     const lazy = await fixture.client();
     await declare(lazy);

@@ -53,7 +53,15 @@ describe("connection.start", () => {
     expect([start.versionMajor, start.versionMinor]).toEqual([0, 9]);
     expect(start.mechanisms.toString()).toBe("PLAIN AMQPLAIN");
     const properties = new Map(start.serverProperties);
-    expect([...properties.keys()]).toEqual(["capabilities", "cluster_name", "copyright", "information", "platform", "product", "version"]);
+    expect([...properties.keys()]).toEqual([
+      "capabilities",
+      "cluster_name",
+      "copyright",
+      "information",
+      "platform",
+      "product",
+      "version",
+    ]);
     const capabilities = properties.get("capabilities");
     expect(capabilities?.kind === "table" ? capabilities.value.map(([key]) => key) : []).toEqual([
       "publisher_confirms",
@@ -115,7 +123,12 @@ describe("a login", () => {
   it("may be renewed by update-secret, which a wrong secret does not survive", async () => {
     const fixture = await startAdapter();
     const client = await fixture.client();
-    await client.call(0, connectionUpdateSecret, { newSecret: Buffer.from("guest"), reason: "" }, connectionUpdateSecretOk);
+    await client.call(
+      0,
+      connectionUpdateSecret,
+      { newSecret: Buffer.from("guest"), reason: "" },
+      connectionUpdateSecretOk,
+    );
     client.send(method(0, connectionUpdateSecret, { newSecret: Buffer.from("wrong"), reason: "" }));
     expect(await client.expect(connectionClose)).toMatchObject({
       replyCode: 530,
@@ -139,7 +152,10 @@ describe("tuning", () => {
     await client.login();
     expect(await client.expect(connectionTune)).toEqual({ channelMax: 2047, frameMax: 131_072, heartbeat: 60 });
     client.send(method(0, connectionTuneOk, values));
-    expect(await client.expect(connectionClose)).toMatchObject({ replyCode: 530, replyText: `NOT_ALLOWED - negotiated ${text}` });
+    expect(await client.expect(connectionClose)).toMatchObject({
+      replyCode: 530,
+      replyText: `NOT_ALLOWED - negotiated ${text}`,
+    });
   });
 
   it("down to one channel holds", async () => {

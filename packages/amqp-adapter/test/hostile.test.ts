@@ -2,16 +2,23 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { basicPublish } from "../src/methods/basic.ts";
 import { channelClose, channelCloseOk } from "../src/methods/channel.ts";
-import { connectionClose } from "../src/methods/connection.ts";
+import { connectionClose, connectionCloseOk } from "../src/methods/connection.ts";
 import { queueDeclare, queueDeclareOk } from "../src/methods/queue.ts";
 import { startAdapter, until } from "./adapter-fixture.ts";
 import { contentHeader, frame, header, longString, method, rawMethod, shortString } from "./raw-client.ts";
 
-const publish = method(1, basicPublish, { ticket: 0, exchange: "", routingKey: "q", mandatory: false, immediate: false });
+const publish = method(1, basicPublish, {
+  ticket: 0,
+  exchange: "",
+  routingKey: "q",
+  mandatory: false,
+  immediate: false,
+});
 
 function nestedTable(levels: number): Buffer {
   let table = longString(Buffer.alloc(0));
-  for (let level = 0; level < levels; level++) table = longString(Buffer.concat([shortString("a"), Buffer.from("F"), table]));
+  for (let level = 0; level < levels; level++)
+    table = longString(Buffer.concat([shortString("a"), Buffer.from("F"), table]));
   return table;
 }
 
@@ -19,25 +26,47 @@ describe("hostile bytes", () => {
   it("of any kind end at most their own connection", async () => {
     const fixture = await startAdapter();
     const witness = await fixture.client();
-    const declare = { ticket: 0, queue: "q", passive: false, durable: false, exclusive: false, autoDelete: false, nowait: false };
+    const declare = {
+      ticket: 0,
+      queue: "q",
+      passive: false,
+      durable: false,
+      exclusive: false,
+      autoDelete: false,
+      nowait: false,
+    };
     await witness.call(1, queueDeclare, { ...declare, arguments: [] }, queueDeclareOk);
     const sound = Buffer.concat([publish, contentHeader(1, 3, Buffer.of(0x10, 0, 2)), frame(3, 1, Buffer.from("abc"))]);
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }), async (changes) => {
-        const client = await fixture.client();
-        const bytes = Buffer.from(sound);
-        for (const [place, value] of changes) bytes[place] = value;
-        client.send(bytes);
-        client.socket.end();
-        await client.end();
-        await witness.openChannel(2);
-        witness.send(method(2, channelClose, { replyCode: 200, replyText: "", failingClassId: 0, failingMethodId: 0 }));
-        await witness.expect(channelCloseOk);
-      }),
-      { numRuns: 150 },
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        async (changes) => {
+          const client = await fixture.client();
+          const bytes = Buffer.from(sound);
+          for (const [place, value] of changes) bytes[place] = value;
+          client.send(bytes);
+          client.socket.end();
+          await client.end();
+          await witness.openChannel(2);
+          witness.send(
+            method(2, channelClose, { replyCode: 200, replyText: "", failingClassId: 0, failingMethodId: 0 }),
+          );
+          await witness.expect(channelCloseOk);
+        },
+      ),
+      { numRuns: 150, endOnFailure: true },
     );
     expect(fixture.log.filter((line) => line.includes("internal error"))).toEqual([]);
     await until(() => fixture.broker.connections.size === 1);
+  });
+
+  it("behind a refused method, in the same chunk, are not decoded for ever", async () => {
+    const fixture = await startAdapter();
+    const client = await fixture.client();
+    client.send(rawMethod(1, 60, 99), frame(1, 1, Buffer.alloc(4), 0), frame(1, 1, Buffer.alloc(4), 0));
+    expect(await client.expect(connectionClose)).toMatchObject({ replyCode: 503 });
+    client.send(method(0, connectionCloseOk, {}));
+    await client.end();
   });
 
   it("instead of a handshake close the socket", async () => {
@@ -49,14 +78,20 @@ describe("hostile bytes", () => {
         client.socket.end();
         await client.end();
       }),
-      { numRuns: 100 },
+      { numRuns: 100, endOnFailure: true },
     );
     expect(fixture.log.filter((line) => line.includes("internal error"))).toEqual([]);
   });
 
   it.each([
-    ["in a message's headers", () => [publish, contentHeader(1, 0, Buffer.concat([Buffer.of(0x20, 0), nestedTable(9000)]))]],
-    ["in a declaration's arguments", () => [rawMethod(1, 50, 10, Buffer.concat([Buffer.from("\0\0\x01q\0"), nestedTable(9000)]))]],
+    [
+      "in a message's headers",
+      () => [publish, contentHeader(1, 0, Buffer.concat([Buffer.of(0x20, 0), nestedTable(9000)]))],
+    ],
+    [
+      "in a declaration's arguments",
+      () => [rawMethod(1, 50, 10, Buffer.concat([Buffer.from("\0\0\x01q\0"), nestedTable(9000)]))],
+    ],
   ])("nested absurdly deep %s are refused as a syntax error", async (_name, frames) => {
     const fixture = await startAdapter();
     const client = await fixture.client();

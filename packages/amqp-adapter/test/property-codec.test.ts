@@ -56,7 +56,9 @@ describe("basic properties", () => {
 
   it("too long for a short string move to a header where an identifier, and go otherwise", () => {
     const long = "é".repeat(200);
-    expect(decodeProperties(encodeProperties({ correlationId: long, messageId: long, appId: long, type: "t" }))).toEqual({
+    expect(
+      decodeProperties(encodeProperties({ correlationId: long, messageId: long, appId: long, type: "t" })),
+    ).toEqual({
       type: "t",
       headers: [
         ["x-correlation-id", { kind: "string", value: long }],

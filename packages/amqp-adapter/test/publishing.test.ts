@@ -35,7 +35,11 @@ function publish(options: PublishOptions): Buffer {
   ]);
 }
 
-async function declare(client: RawClient, queue: string, args: Parameters<typeof bindArguments>[0] = []): Promise<void> {
+async function declare(
+  client: RawClient,
+  queue: string,
+  args: Parameters<typeof bindArguments>[0] = [],
+): Promise<void> {
   const flags = { passive: false, durable: false, exclusive: false, autoDelete: false, nowait: false };
   await client.call(1, queueDeclare, { ticket: 0, queue, ...flags, arguments: bindArguments(args) }, queueDeclareOk);
 }
@@ -60,7 +64,11 @@ describe("a message", () => {
     const client = await started();
     await declare(client, "q");
     const tag = await consume(client, "q");
-    const properties: Properties = { contentType: "text/plain", deliveryMode: 2, headers: [["n", { kind: "int8", value: 7 }]] };
+    const properties: Properties = {
+      contentType: "text/plain",
+      deliveryMode: 2,
+      headers: [["n", { kind: "int8", value: 7 }]],
+    };
     const bytes = publish({ properties });
     for (let cut = 1; cut < bytes.length; cut++) {
       client.send(bytes.subarray(0, cut));
@@ -68,7 +76,13 @@ describe("a message", () => {
       await new Promise((resolve) => setImmediate(resolve));
       client.send(bytes.subarray(cut));
       const deliver = await client.expect(basicDeliver);
-      expect(deliver).toMatchObject({ consumerTag: tag, deliveryTag: cut, exchange: "", routingKey: "q", redelivered: false });
+      expect(deliver).toMatchObject({
+        consumerTag: tag,
+        deliveryTag: cut,
+        exchange: "",
+        routingKey: "q",
+        redelivered: false,
+      });
       const content = await client.content();
       expect(content.body.toString()).toBe("hello");
       expect(decodeProperties(content.native)).toEqual(properties);
@@ -82,7 +96,9 @@ describe("a message", () => {
     await declare(receiver, "q");
     await consume(receiver, "q");
     const body = Buffer.alloc(300_000, 0x61);
-    sender.send(method(1, basicPublish, { ticket: 0, exchange: "", routingKey: "q", mandatory: false, immediate: false }));
+    sender.send(
+      method(1, basicPublish, { ticket: 0, exchange: "", routingKey: "q", mandatory: false, immediate: false }),
+    );
     sender.send(contentHeader(1, body.length), frame(3, 1, Buffer.alloc(0)));
     for (let from = 0; from < body.length; from += 7777) sender.send(frame(3, 1, body.subarray(from, from + 7777)));
     await receiver.expect(basicDeliver);
@@ -129,7 +145,11 @@ describe("a message", () => {
     await declare(client, "q");
     client.send(publish({}), publish({}));
     const values = { ticket: 0, queue: "q", noAck: true };
-    expect(await client.call(1, basicGet, values, basicGetOk)).toMatchObject({ messageCount: 1, routingKey: "q", deliveryTag: 1 });
+    expect(await client.call(1, basicGet, values, basicGetOk)).toMatchObject({
+      messageCount: 1,
+      routingKey: "q",
+      deliveryTag: 1,
+    });
     expect((await client.content()).body.toString()).toBe("hello");
     await client.call(1, basicGet, values, basicGetOk);
     await client.content();
@@ -159,7 +179,12 @@ describe("confirms", () => {
     const client = await started();
     await client.call(1, confirmSelect, { nowait: false }, confirmSelectOk);
     client.send(publish({ routingKey: "nowhere" }), publish({ routingKey: "nowhere", mandatory: true }));
-    expect(await client.expect(basicReturn)).toEqual({ replyCode: 312, replyText: "NO_ROUTE", exchange: "", routingKey: "nowhere" });
+    expect(await client.expect(basicReturn)).toEqual({
+      replyCode: 312,
+      replyText: "NO_ROUTE",
+      exchange: "",
+      routingKey: "nowhere",
+    });
     expect((await client.content()).body.toString()).toBe("hello");
     let confirmed = 0;
     while (confirmed < 2) confirmed = (await client.expect(basicAck)).deliveryTag;
@@ -176,7 +201,9 @@ describe("routes", () => {
     await consume(client, "q");
     const keys = Array.from({ length: 3000 }, (_, index) => `key.${index % 1500}`);
     for (const round of [0, 1]) {
-      client.send(...keys.map((routingKey) => publish({ exchange: "amq.topic", routingKey, body: Buffer.from(routingKey) })));
+      client.send(
+        ...keys.map((routingKey) => publish({ exchange: "amq.topic", routingKey, body: Buffer.from(routingKey) })),
+      );
       for (const key of keys) {
         expect((await client.expect(basicDeliver)).routingKey).toBe(key);
         expect((await client.content()).body.toString()).toBe(key);

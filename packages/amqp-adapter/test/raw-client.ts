@@ -51,7 +51,12 @@ export function longString(bytes: Uint8Array): Buffer {
 }
 
 /** A method frame from class, method and argument bytes. */
-export function rawMethod(channel: number, classId: number, methodId: number, args: Uint8Array = Buffer.alloc(0)): Buffer {
+export function rawMethod(
+  channel: number,
+  classId: number,
+  methodId: number,
+  args: Uint8Array = Buffer.alloc(0),
+): Buffer {
   const ids = Buffer.alloc(4);
   ids.writeUInt16BE(classId, 0);
   ids.writeUInt16BE(methodId, 2);
@@ -66,7 +71,12 @@ export function method<M extends MethodDefinition>(channel: number, definition: 
 }
 
 /** A content header frame for a body of `bodyBytes`. */
-export function contentHeader(channel: number, bodyBytes: number, native: Uint8Array = Buffer.of(0, 0), classId = 60): Buffer {
+export function contentHeader(
+  channel: number,
+  bodyBytes: number,
+  native: Uint8Array = Buffer.of(0, 0),
+  classId = 60,
+): Buffer {
   const fixed = Buffer.alloc(12);
   fixed.writeUInt16BE(classId, 0);
   fixed.writeBigUInt64BE(BigInt(bodyBytes), 4);
@@ -74,21 +84,24 @@ export function contentHeader(channel: number, bodyBytes: number, native: Uint8A
 }
 
 const waitMs = 5000;
+const receivedBytesMax = 64 * 1024;
 
 /** A client made of bytes: it can do everything wrong. */
 export class RawClient {
   readonly socket: Socket;
-  #bytes = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #waitingBytes = 0;
   #wake: (() => void) | null = null;
   closed = false;
-  /** Everything that came, for tests below the frames. */
+  /** The beginning of what came, for tests below the frames. */
   received = Buffer.alloc(0);
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk]);
-      this.received = Buffer.concat([this.received, chunk]);
+      this.#chunks.push(chunk);
+      this.#waitingBytes += chunk.length;
+      if (this.received.length < receivedBytesMax) this.received = Buffer.concat([this.received, chunk]);
       this.#wake?.();
     });
     socket.on("error", () => undefined);
@@ -112,10 +125,11 @@ export class RawClient {
   /** The next frame, or null once the server closed the socket. Rejects after a while. */
   async frame(): Promise<RawFrame | null> {
     for (;;) {
-      const size = this.#bytes.length >= 7 ? this.#bytes.readUInt32BE(3) : -1;
-      if (size >= 0 && this.#bytes.length >= size + 8) {
-        const bytes = this.#bytes;
-        this.#bytes = bytes.subarray(size + 8);
+      const size = this.#waitingBytes >= 7 ? this.#joined(7).readUInt32BE(3) : -1;
+      if (size >= 0 && this.#waitingBytes >= size + 8) {
+        const bytes = this.#joined(size + 8);
+        this.#chunks[0] = bytes.subarray(size + 8);
+        this.#waitingBytes -= size + 8;
         return { type: bytes[0] as number, channel: bytes.readUInt16BE(1), payload: bytes.subarray(7, 7 + size) };
       }
       if (this.closed) return null;
@@ -218,6 +232,16 @@ export class RawClient {
 
   destroy(): void {
     this.socket.destroy();
+  }
+
+  /** The first chunk, made to hold at least `count` bytes. */
+  #joined(count: number): Buffer {
+    while ((this.#chunks[0]?.length ?? 0) < count) {
+      let end = 0;
+      for (let bytes = 0; bytes < count; end++) bytes += this.#chunks[end]?.length ?? 0;
+      this.#chunks.splice(0, end, Buffer.concat(this.#chunks.slice(0, end)));
+    }
+    return this.#chunks[0] as Buffer;
   }
 
   #more(): Promise<void> {

@@ -33,6 +33,8 @@ export class Store implements StorageListener, TurnTask {
   #flushAsked = false;
   #failing = false;
   #inGroup = false;
+  /** The time at the first append of this turn, 0 before it. */
+  #turnMs = 0;
 
   constructor(engine: StorageEngine, limits: Limits, clock: Clock, turn: Turn, alarms: Alarms, logger: Logger) {
     this.engine = engine;
@@ -48,7 +50,11 @@ export class Store implements StorageListener, TurnTask {
     return !this.#failing;
   }
 
+  /** Stores a message that came in this turn. */
   append(queueIds: readonly number[], message: Message): void {
+    // One look at the clock a turn: at half a million messages a second it shows in the profile otherwise.
+    if (this.#turnMs === 0) this.#turnMs = this.clock.nowMs();
+    message.publishedAtMs = this.#turnMs;
     message.lsn = this.engine.append(queueIds, message);
     if (!this.#flushAsked) this.#askFlush();
   }
@@ -133,6 +139,7 @@ export class Store implements StorageListener, TurnTask {
 
   endTurn(): void {
     this.#flushAsked = false;
+    this.#turnMs = 0;
     this.engine.flush();
   }
 

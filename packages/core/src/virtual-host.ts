@@ -9,7 +9,6 @@ import type { Message } from "./message.ts";
 import { type DeathReason, deadLetterMessage, deathCycles } from "./queue/dead-letter.ts";
 import { Queue } from "./queue/queue.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
-import type { QueueEntry } from "./queue/queue-entry.ts";
 import type { QueueHost, QueueOwner } from "./queue/queue-host.ts";
 import { Route } from "./route.ts";
 import type { Store } from "./store.ts";
@@ -36,16 +35,6 @@ const predeclared: readonly (readonly [name: string, type: ExchangeType])[] = [
   ["amq.match", "headers"],
 ];
 
-/** Deaths within deaths before the rest has to wait for its turn. */
-const deathDepthMax = 16;
-
-interface LaterDeath {
-  readonly queue: Queue;
-  readonly message: Message;
-  readonly reason: DeathReason;
-  readonly entry: QueueEntry | null;
-}
-
 /** One name space of exchanges and queues, and the way of a message through it. */
 export class VirtualHost implements QueueHost, RoutingTable {
   readonly name: string;
@@ -60,8 +49,6 @@ export class VirtualHost implements QueueHost, RoutingTable {
   /** Direct-reply addresses: queues that nobody declared and nobody lists. */
   readonly #replyQueues = new Map<string, Queue>();
   readonly #unusedTimers = new Map<Queue, Timer>();
-  #deathDepth = 0;
-  readonly #laterDeaths: LaterDeath[] = [];
   /** Moves with every change that a remembered route may depend on. */
   topologyVersion = 0;
 
@@ -167,28 +154,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     if (targets.length > 0) this.publishTo(targets, message);
   }
 
-  deadLetter(queue: Queue, message: Message, reason: DeathReason, entry: QueueEntry | null): void {
-    // A death may overflow the next queue and so on: a client's chain of thousands of queues must not use up the stack.
-    if (this.#deathDepth >= deathDepthMax) {
-      message.own();
-      this.#laterDeaths.push({ queue, message, reason, entry });
-      return;
-    }
-    this.#deathDepth++;
-    this.#deadLetterNow(queue, message, reason);
-    if (entry !== null) queue.settle(entry);
-    if (this.#deathDepth === 1) this.#deadLetterLater();
-    this.#deathDepth--;
-  }
-
-  #deadLetterLater(): void {
-    for (let death = this.#laterDeaths.shift(); death !== undefined; death = this.#laterDeaths.shift()) {
-      this.#deadLetterNow(death.queue, death.message, death.reason);
-      if (death.entry !== null) death.queue.settle(death.entry);
-    }
-  }
-
-  #deadLetterNow(queue: Queue, message: Message, reason: DeathReason): void {
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.options;
     const exchange = deadLetterExchange === null ? undefined : this.exchanges.get(deadLetterExchange);
     if (exchange === undefined) {
@@ -197,11 +163,10 @@ export class VirtualHost implements QueueHost, RoutingTable {
     }
     this.totals.deadLettered[reason]++;
     const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
-    const copy = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
+    const { copy, headers } = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
     const routing = newRouting();
-    const headers = (): FieldTable => copy.properties.headers ?? emptyFieldTable;
-    for (const key of [copy.route.routingKey, ...copy.extraKeys]) routeInto(this, exchange, key, headers, routing);
-    const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(copy, target));
+    for (const key of [copy.route.routingKey, ...copy.extraKeys]) routeInto(this, exchange, key, () => headers, routing);
+    const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(headers, target));
     if (targets.length > 0) this.publishTo(targets, copy);
     else if (routing.queues.size === 0) this.totals.dropped.unroutable++;
   }
@@ -254,7 +219,6 @@ export class VirtualHost implements QueueHost, RoutingTable {
     if (queue.deliverNow(message)) return PublishResult.routed;
     if (queue.refuses(message)) return PublishResult.rejected;
     if (message.persistent && queue.stores) {
-      message.publishedAtMs = this.store.clock.nowMs();
       this.store.append(queue.idList, message);
     }
     queue.enqueue(message);
@@ -268,12 +232,11 @@ export class VirtualHost implements QueueHost, RoutingTable {
       if (queue.stores) ids.push(queue.id);
     }
     if (ids.length === 0) return;
-    message.publishedAtMs = this.store.clock.nowMs();
     this.store.append(ids, message);
   }
 
-  #cycles(message: Message, target: Queue): boolean {
-    if (!deathCycles(message, target.name)) return false;
+  #cycles(headers: FieldTable, target: Queue): boolean {
+    if (!deathCycles(headers, target.name)) return false;
     this.totals.dropped.cycle++;
     this.logger.warn({ queue: target.name, vhost: this.name }, "message dropped: dead-lettering would send it in a circle");
     return true;

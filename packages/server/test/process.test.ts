@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { freePort } from "./free-port.ts";
 import { closeOk, greetedClient, openClient, serverClose } from "./raw-client.ts";
 
 /** Runs what `npm run build` made: Node 20 cannot run TypeScript. */
@@ -82,15 +82,6 @@ function run(args: readonly string[], variables: Readonly<Record<string, string>
 }
 
 const freePorts = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe("the jackalope command", () => {
   test("logs one line `ready` with the ports when every listener accepts", async () => {

@@ -10,9 +10,9 @@ import { Segment } from "./segment.ts";
 import type { SegmentTable } from "./segment-table.ts";
 
 /** Buffers kept for the next batches. */
-const keptBatchesMax = 6;
+const keptBatchesMax = 16;
 /** One commit writes at most about so much. */
-const commitBytesMax = 32 << 20;
+const commitBytesMax = 8 << 20;
 /** After so many Lsns a batch is written even if it is empty, so that they do not come again after a crash. */
 export const unwrittenLsnsMax: number = 1 << 19;
 

@@ -174,7 +174,11 @@ function longLife(random: () => number): Action[] {
   for (let step = 0; step < 150; step++) {
     const choice = random();
     if (choice < 0.3) {
-      actions.push({ kind: "append", queueIds: [[1], [1], [2], [1, 2], [1, 2, 3]][upTo(5)] as number[], bytes: 1 + upTo(80) });
+      actions.push({
+        kind: "append",
+        queueIds: [[1], [1], [2], [1, 2], [1, 2, 3]][upTo(5)] as number[],
+        bytes: 1 + upTo(80),
+      });
     } else if (choice < 0.62) actions.push({ kind: "settle", queueId: 1 + upTo(3), pick: upTo(6) });
     else if (choice < 0.67) actions.push({ kind: "settle", queueId: 1 + upTo(3), pick: upTo(400) });
     else if (choice < 0.78) {

@@ -14,6 +14,18 @@ export interface Death {
   readonly atMs: number;
 }
 
+/**
+ * Pairs of queue and reason that one message may collect. Histories of this length come from no sensible topology, but a
+ * chain of thousands of full queues would keep the broker busy with one message for minutes.
+ */
+const deathsMax = 128;
+
+/** A message on its way to a dead-letter exchange, and its headers as they are by now. */
+export interface DeadLetter {
+  readonly copy: Message;
+  readonly headers: FieldTable;
+}
+
 function deathsOf(headers: FieldTable): readonly FieldTable[] {
   const value = findField(headers, "x-death");
   if (value?.kind !== "array") return [];
@@ -79,7 +91,7 @@ function withCount(death: FieldTable, count: number): FieldTable {
  * The message as it goes to the dead-letter exchange: history added, expiration removed so that it does not die of the
  * same again, CC removed where the queue sets its own dead-letter routing key.
  */
-export function deadLetterMessage(message: Message, exchange: string, routingKey: string | null, death: Death): Message {
+export function deadLetterMessage(message: Message, exchange: string, routingKey: string | null, death: Death): DeadLetter {
   const properties = message.properties;
   let headers = deathHeaders(message, properties, death);
   if (routingKey !== null) headers = withField(headers, "CC", null);
@@ -88,15 +100,17 @@ export function deadLetterMessage(message: Message, exchange: string, routingKey
   const copy = message.derive(route, { ...rest, headers });
   copy.expirationMs = -1;
   if (routingKey !== null) copy.extraKeys = [];
-  return copy;
+  return { copy, headers };
 }
 
 /**
  * True where `queue` already stands in the message's deaths and nobody rejected it since: such a message would circle
  * for ever without anybody looking at it, so the queue is left out. A rejection is a decision and breaks the cycle.
+ * A message that has died in far too many queues is left out everywhere.
  */
-export function deathCycles(deadLetter: Message, queue: string): boolean {
-  const deaths = deathsOf(deadLetter.properties.headers ?? []);
+export function deathCycles(headers: FieldTable, queue: string): boolean {
+  const deaths = deathsOf(headers);
+  if (deaths.length > deathsMax) return true;
   const index = deaths.findIndex((death) => textOf(death, "queue") === queue);
   if (index < 0) return false;
   return deaths.slice(0, index + 1).every((death) => textOf(death, "reason") !== "rejected");

@@ -4,7 +4,6 @@ import type { Store } from "../store.ts";
 import type { Totals } from "../totals.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import type { Queue } from "./queue.ts";
-import type { QueueEntry } from "./queue-entry.ts";
 
 /** The connection that an exclusive queue belongs to. */
 export interface QueueOwner {
@@ -18,9 +17,6 @@ export interface QueueHost {
   readonly store: Store;
   readonly totals: Totals;
   readonly logger: Logger;
-  /**
-   * Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none; then settles
-   * `entry`, null where the queue never held the message. That order matters to a crash between the two.
-   */
-  deadLetter(queue: Queue, message: Message, reason: DeathReason, entry: QueueEntry | null): void;
+  /** Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. */
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
 }

@@ -122,7 +122,7 @@ export class Queue {
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
   refuses(message: Message): boolean {
     if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.sizeBytes)) return false;
-    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen", null);
+    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
     return true;
   }
 
@@ -305,8 +305,10 @@ export class Queue {
     }
   }
 
+  /** Order matters to a crash between the two: stored in its new queue first, settled in the old one after. */
   #die(entry: QueueEntry, reason: DeathReason): void {
-    this.#host.deadLetter(this, entry.message, reason, entry);
+    this.#host.deadLetter(this, entry.message, reason);
+    this.settle(entry);
   }
 
   #full(addedBytes: number): boolean {

@@ -164,8 +164,10 @@ describe("dead letters", () => {
     expect([dropped.rejected, dropped.unroutable, deadLettered.rejected]).toEqual([1, 1, 1]);
   });
 
-  test("pass down a chain of two thousand full queues without using up the stack", async () => {
-    const length = 2000;
+  test.each([
+    [128, 1],
+    [129, 0],
+  ])("pass down a chain of %i full queues at once, which is as long as a chain may be: %i arrive", async (length, arrive) => {
     for (let index = 0; index < length; index++) {
       await broker.queue(`chain-${index}`, {
         "x-max-length": 0,
@@ -174,7 +176,8 @@ describe("dead letters", () => {
       });
     }
     channel.publish("", "chain-0", "through");
-    const { body, headers } = letter();
-    expect([body, deaths(headers).length]).toEqual(["through", length]);
+    expect(broker.host.queues.get("dead")?.readyCount).toBe(arrive);
+    expect(broker.broker.totals.dropped.cycle).toBe(1 - arrive);
+    if (arrive === 1) expect(deaths(letter().headers)).toHaveLength(length);
   });
 });
