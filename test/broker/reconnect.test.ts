@@ -1,6 +1,6 @@
 import { connect as connectManaged } from "amqp-connection-manager";
 import { AMQPSession } from "@cloudamqp/amqp-client";
-import { type Channel, connect, type ConsumeMessage } from "amqplib";
+import { type Channel, type ChannelModel, connect, type ConsumeMessage } from "amqplib";
 import { createBroker } from "@jackalope/server";
 import { expect, onTestFinished, test } from "vitest";
 import { startBrokerProcess, temporaryDataDir } from "../harness/broker-process.ts";
@@ -68,7 +68,7 @@ test("amqplib's own recovery comes back to a broker that was restarted", async (
     recovery: {
       initialDelay: 20,
       maxDelay: 100,
-      setup: async (model) => {
+      setup: async (model: ChannelModel) => {
         const channel = await model.createChannel();
         await channel.assertQueue("set-up", { durable: false });
       },

@@ -1,4 +1,10 @@
-import { type AMQPBaseClient, type AMQPChannel, AMQPClient, type AMQPMessage, AMQPSession } from "@cloudamqp/amqp-client";
+import {
+  type AMQPBaseClient,
+  type AMQPChannel,
+  AMQPClient,
+  type AMQPMessage,
+  AMQPSession,
+} from "@cloudamqp/amqp-client";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { nth } from "../harness/nth.ts";
 import { freshName, startTarget, type Target } from "../harness/target.ts";
@@ -140,7 +146,9 @@ test("confirms and transactions exclude each other with 406", async () => {
 test("a queue that is not there is refused with 404, and the error says so", async () => {
   const channel = await (await open()).channel();
   const missing = freshName("missing");
-  await expect(channel.basicConsume(missing, {}, ignore)).rejects.toThrow(`NOT_FOUND - no queue '${missing}' in vhost '/'`);
+  await expect(channel.basicConsume(missing, {}, ignore)).rejects.toThrow(
+    `NOT_FOUND - no queue '${missing}' in vhost '/'`,
+  );
 });
 
 test("a wrong password is refused, and the error says so", async () => {
@@ -168,7 +176,9 @@ test("a prefetch in bytes is refused with 540", async () => {
 test("immediate, which nobody implements, is refused with 540", async () => {
   const { channel, queue } = await channelAndQueue();
   await channel.confirmSelect();
-  await expect(channel.basicPublish("", queue, "now", {}, false, true)).rejects.toThrow("NOT_IMPLEMENTED - immediate=true");
+  await expect(channel.basicPublish("", queue, "now", {}, false, true)).rejects.toThrow(
+    "NOT_IMPLEMENTED - immediate=true",
+  );
 });
 
 test("a consumer ends with an error when its queue is deleted", async () => {

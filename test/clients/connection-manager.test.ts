@@ -34,7 +34,9 @@ test("the manager declares, publishes with confirms and consumes", async () => {
 test("the manager tries the next broker where the first one is not there", async () => {
   const manager = connect(["amqp://127.0.0.1:1", target.url], { reconnectTimeInSeconds: 0.01 });
   onTestFinished(() => manager.close());
-  const channel = manager.createChannel({ setup: (raw: Channel) => raw.assertQueue("", { exclusive: true }).then(() => undefined) });
+  const channel = manager.createChannel({
+    setup: (raw: Channel) => raw.assertQueue("", { exclusive: true }).then(() => undefined),
+  });
   await channel.waitForConnect();
   expect(manager.isConnected()).toBe(true);
 });

@@ -87,7 +87,13 @@ test("two channels may interleave the frames of their messages", async () => {
   connection.send(basicConsume(1, queues[0], "c", noAckNowait), basicConsume(2, queues[1], "c", noAckNowait));
   connection.send(basicPublish(1, "", queues[0]), basicPublish(2, "", queues[1]));
   connection.send(contentHeader(2, 4), contentHeader(1, 6), heartbeat);
-  for (const [channel, part] of [[1, "on"], [2, "tw"], [1, "e, "], [2, "o."], [1, "x"]] as const) {
+  for (const [channel, part] of [
+    [1, "on"],
+    [2, "tw"],
+    [1, "e, "],
+    [2, "o."],
+    [1, "x"],
+  ] as const) {
     connection.send(frame(3, channel, Buffer.from(part)));
   }
   await waitFor("both messages", () => bodies(connection, 1).length === 6 && bodies(connection, 2).length === 4);
@@ -236,10 +242,14 @@ test("what the server says of a close names the method that was at fault", async
   // Until close-ok the channel takes nothing, and afterwards it can be opened again.
   connection.send(queueDeclare(3, freshName("ignored"), declareFlags.exclusive), method(3, 20, 41), channelOpen(3));
   await waitFor("the channel to open a second time", () => {
-    const opened = connection.frames.filter(({ channel, payload }) => channel === 3 && payload.readUInt32BE(0) === 0x14000b);
+    const opened = connection.frames.filter(
+      ({ channel, payload }) => channel === 3 && payload.readUInt32BE(0) === 0x14000b,
+    );
     return opened.length === 2;
   });
-  const declared = connection.frames.filter(({ channel, payload }) => channel === 3 && payload.readUInt32BE(0) === 0x32000b);
+  const declared = connection.frames.filter(
+    ({ channel, payload }) => channel === 3 && payload.readUInt32BE(0) === 0x32000b,
+  );
   expect(declared).toEqual([]);
 });
 
@@ -249,7 +259,9 @@ test("who deletes a queue gets the answer first, and then hears of the consumers
   connection.send(channelOpen(1), queueDeclare(1, queue, exclusive), basicConsume(1, queue, "mine", noAckNowait));
   connection.send(method(1, 50, 40, short(0), shortstr(queue), octet(0)));
   await connection.method(60, 30, 1);
-  const methods = connection.frames.filter(({ channel }) => channel === 1).map(({ payload }) => payload.readUInt32BE(0));
+  const methods = connection.frames
+    .filter(({ channel }) => channel === 1)
+    .map(({ payload }) => payload.readUInt32BE(0));
   expect(methods).toEqual([0x14000b, 0x320029, 0x3c001e]);
 });
 

@@ -1,4 +1,11 @@
-import { type Channel, type ChannelModel, type ConfirmChannel, connect, type ConsumeMessage, type Options } from "amqplib";
+import {
+  type Channel,
+  type ChannelModel,
+  type ConfirmChannel,
+  connect,
+  type ConsumeMessage,
+  type Options,
+} from "amqplib";
 import { onTestFinished } from "vitest";
 import { Inbox, once } from "./waiting.ts";
 

@@ -79,7 +79,8 @@ export async function startBrokerProcess(
   args: readonly string[] = [],
   boundMs = 30_000,
 ): Promise<BrokerProcess> {
-  if (!existsSync(built)) throw new Error("bin/jackalope is not built: run `npm run setup`, or the tests by `npm test`");
+  if (!existsSync(built))
+    throw new Error("bin/jackalope is not built: run `npm run setup`, or the tests by `npm test`");
   const child = spawn(process.execPath, [command, "--data-dir", dataDir, ...listeners, ...args], {
     env: { ...process.env, JACKALOPE_LOG_FORMAT: "json" },
     stdio: ["ignore", "pipe", "pipe"],

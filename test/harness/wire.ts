@@ -74,5 +74,9 @@ export function contentHeader(channel: number, bodyBytes: number, properties: Bu
 
 /** A whole message in one body frame. */
 export function message(channel: number, exchange: string, key: string, body: Buffer): Buffer {
-  return Buffer.concat([basicPublish(channel, exchange, key), contentHeader(channel, body.length), frame(3, channel, body)]);
+  return Buffer.concat([
+    basicPublish(channel, exchange, key),
+    contentHeader(channel, body.length),
+    frame(3, channel, body),
+  ]);
 }

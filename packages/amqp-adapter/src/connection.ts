@@ -1,6 +1,6 @@
 import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
 import type { Socket } from "node:net";
-import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat } from "./codec.ts";
+import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat, frameOverheadBytes } from "./codec.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AmqpLimits, ServerIdentity } from "./options.ts";
 import { protocolHeader, recognize } from "./protocol-header.ts";
@@ -130,7 +130,8 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
   // OutboxTarget
 
   write(bytes: Buffer, done: () => void): void {
-    if (this.#heartbeat !== null) this.#heartbeat.sent = true;
+    // Nothing but a heartbeat is so short, and one must not stand in for the next.
+    if (this.#heartbeat !== null && bytes.length > frameOverheadBytes) this.#heartbeat.sent = true;
     this.#socket.write(bytes, done);
   }
 

@@ -35,7 +35,7 @@ export function deliveryTemplate(channelNumber: number, consumerTag: string): Bu
 }
 
 /** The message's exchange and routing key as they stand on the wire, made once a route. */
-export function addressOf(message: Message): Uint8Array {
+function addressOf(message: Message): Uint8Array {
   const route = message.route;
   return (route.wire ??= encodeAddress(route.exchange, route.routingKey));
 }

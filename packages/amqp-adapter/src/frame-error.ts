@@ -4,7 +4,7 @@ import { AmqpError, replyCodes } from "./amqp-error.ts";
 const shownBytes = 16;
 
 /** Bytes in Erlang's notation: clients and people know the text from RabbitMQ. */
-export function erlangBinary(bytes: Uint8Array): string {
+function erlangBinary(bytes: Uint8Array): string {
   const printable =
     bytes.length > 0 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c);
   return printable ? `<<"${Buffer.from(bytes).toString("latin1")}">>` : `<<${Array.from(bytes).join(",")}>>`;

@@ -6,7 +6,7 @@ const int = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min
 const text = (bytesMax: number): fc.Arbitrary<string> =>
   fc.string({ unit: "grapheme", maxLength: bytesMax }).filter((value) => Buffer.byteLength(value) <= bytesMax);
 /** Text whose UTF-8 form is the text again: no lone surrogates. */
-export const shortText: fc.Arbitrary<string> = text(255).filter((value) => value.isWellFormed());
+const shortText: fc.Arbitrary<string> = text(255).filter((value) => value.isWellFormed());
 const notUtf8 = fc.uint8Array({ minLength: 1, maxLength: 8 }).map((bytes) => Uint8Array.of(0xff, ...bytes));
 
 const { value: anyValue } = fc.letrec<{ value: FieldValue; table: FieldTable }>((tie) => ({

@@ -3,7 +3,8 @@ import { channelClose, channelCloseOk } from "../src/methods/channel.ts";
 import { connectionClose, connectionCloseOk } from "../src/methods/connection.ts";
 import { basicPublish } from "../src/methods/basic.ts";
 import { startAdapter } from "./adapter-fixture.ts";
-import { brokerErrors, protocolErrors } from "./error-cases.ts";
+import { brokerErrors } from "./error-cases.ts";
+import { protocolErrors } from "./protocol-errors.ts";
 import { contentHeader, frame, method } from "./raw-client.ts";
 
 describe.each([

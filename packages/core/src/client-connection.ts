@@ -155,7 +155,13 @@ export class ClientConnection implements QueueOwner {
     if (ifUnused && queue.consumerCount > 0) throw new BrokerError("precondition-failed", `${queue.title} in use`);
     if (ifEmpty && queue.readyCount > 0) throw new BrokerError("precondition-failed", `${queue.title} not empty`);
     const count = queue.readyCount;
-    await this.#done(this.virtualHost.topology.removeQueue(queue));
+    const { lsn, consumers } = this.virtualHost.topology.detachQueue(queue);
+    await this.#done(lsn);
+    // The client that asked gets its answer before the cancellations: py-amqp takes them for a failure of the call.
+    const tell = (): void => {
+      for (const consumer of consumers) consumer.channel.queueDeleted(consumer);
+    };
+    if (consumers.length > 0) this.virtualHost.turn.storageDirty({ endTurn: tell });
     return count;
   }
 

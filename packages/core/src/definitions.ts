@@ -46,7 +46,11 @@ export function queueKey(virtualHost: string, name: string): string {
 }
 
 export function queueValue(queue: Queue): Uint8Array {
-  const record: QueueRecord = { id: queue.id, autoDelete: queue.autoDelete, arguments: fieldTableToJson(queue.arguments) };
+  const record: QueueRecord = {
+    id: queue.id,
+    autoDelete: queue.autoDelete,
+    arguments: fieldTableToJson(queue.arguments),
+  };
   return definitionValue(record);
 }
 

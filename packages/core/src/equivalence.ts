@@ -19,7 +19,12 @@ export const queueArgumentNames: readonly string[] = [
 ];
 
 /** Throws RabbitMQ's precondition-failed where a flag differs from what `title` was declared with. */
-export function requireSameFlag(title: string, flag: string, received: boolean | string, current: boolean | string): void {
+export function requireSameFlag(
+  title: string,
+  flag: string,
+  received: boolean | string,
+  current: boolean | string,
+): void {
   if (received === current) return;
   const text = `inequivalent arg '${flag}' for ${title}: received '${received}' but current is '${current}'`;
   throw new BrokerError("precondition-failed", text);

@@ -32,7 +32,9 @@ function valueToJson(value: FieldValue): unknown {
 }
 
 function fieldToJson(name: string, value: FieldValue): JsonField {
-  return value.kind === "decimal" ? [name, value.kind, value.value, value.scale] : [name, value.kind, valueToJson(value)];
+  return value.kind === "decimal"
+    ? [name, value.kind, value.value, value.scale]
+    : [name, value.kind, valueToJson(value)];
 }
 
 /** A table as JSON-safe arrays. */

@@ -1,4 +1,4 @@
-import type { Message } from "./message.ts";
+import { Message } from "./message.ts";
 import type { Lsn, RecoveryVisitor, StorageEngine, StorageListener, StorageStatistics } from "./storage-engine.ts";
 
 /**
@@ -21,9 +21,8 @@ export class MemoryStorage implements StorageEngine {
   async recover(_listener: StorageListener, _visitor: RecoveryVisitor): Promise<void> {}
 
   append(queueIds: readonly number[], message: Message): Lsn {
-    message.own();
     const lsn = ++this.#lastLsn;
-    this.#messages.set(lsn, { message, queueIds: new Set(queueIds) });
+    this.#messages.set(lsn, { message: copyOf(message, lsn), queueIds: new Set(queueIds) });
     this.#storedBytes += message.sizeBytes;
     this.#writtenBytes += message.sizeBytes;
     return lsn;
@@ -47,15 +46,12 @@ export class MemoryStorage implements StorageEngine {
     return this.#lastLsn;
   }
 
-  read(messages: readonly Lsn[]): Promise<readonly Message[]> {
-    const found: Message[] = [];
-    for (const lsn of messages) {
+  async read(messages: readonly Lsn[]): Promise<readonly Message[]> {
+    return messages.map((lsn) => {
       const stored = this.#messages.get(lsn);
-      if (stored === undefined) return Promise.reject(new Error(`message ${lsn} is not stored`));
-      stored.message.lsn = lsn;
-      found.push(stored.message);
-    }
-    return Promise.resolve(found);
+      if (stored === undefined) throw new Error(`message ${lsn} is not stored`);
+      return stored.message;
+    });
   }
 
   flush(): void {}
@@ -64,8 +60,21 @@ export class MemoryStorage implements StorageEngine {
     return { storedBytes: this.#storedBytes, writtenBytes: this.#writtenBytes, commits: 0, segments: 0 };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#messages.clear();
-    return Promise.resolve();
   }
+}
+
+/** A message of the engine's own: the caller's may change its bytes and get another Lsn. */
+function copyOf(message: Message, lsn: Lsn): Message {
+  const { nativeStart, nativeEnd, bodyStart, bodyEnd } = message;
+  const copy = new Message(message.route, message.format, message.bytes, nativeStart, nativeEnd, bodyStart, bodyEnd);
+  copy.own();
+  copy.persistent = message.persistent;
+  copy.priority = message.priority;
+  copy.expirationMs = message.expirationMs;
+  copy.publishedAtMs = message.publishedAtMs;
+  copy.extraKeys = message.extraKeys;
+  copy.lsn = lsn;
+  return copy;
 }

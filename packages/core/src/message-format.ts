@@ -20,7 +20,8 @@ const formats = new Map<string, MessageFormat>();
 /** Makes a format known by its id, so that stored messages find it again. Registering the same object twice is fine. */
 export function registerMessageFormat(format: MessageFormat): void {
   const existing = formats.get(format.id);
-  if (existing !== undefined && existing !== format) throw new Error(`message format '${format.id}' is registered twice`);
+  if (existing !== undefined && existing !== format)
+    throw new Error(`message format '${format.id}' is registered twice`);
   formats.set(format.id, format);
 }
 

@@ -39,10 +39,7 @@ export class Publishing {
     }
     const source = host.requireExchange(exchange);
     if (source.internal) throw new BrokerError("access-refused", `cannot publish to internal ${source.title}`);
-    if (
-      source.type === "topic" &&
-      !this.#user.mayUseTopic("write", host.name, exchange, routingKey, this.#clientId)
-    ) {
+    if (source.type === "topic" && !this.#user.mayUseTopic("write", host.name, exchange, routingKey, this.#clientId)) {
       const text = `write access to topic '${routingKey}' in ${source.title} refused for user '${this.#user.name}'`;
       throw new BrokerError("access-refused", text);
     }

@@ -127,7 +127,10 @@ export class Store implements StorageListener, TurnTask {
 
   failed(error: Error): void {
     this.#failing = true;
-    this.#logger.error({ engine: this.engine.name, error: error.message }, "the store cannot write: publishers are blocked");
+    this.#logger.error(
+      { engine: this.engine.name, error: error.message },
+      "the store cannot write: publishers are blocked",
+    );
     this.#alarms.set("disk", "storage", true);
   }
 

@@ -1,3 +1,4 @@
+import type { Consumer } from "./channel/consumer.ts";
 import { bindingKey, bindingValue, exchangeKey, exchangeValue, queueKey, queueValue } from "./definitions.ts";
 import { queueArgumentNames, requireSameArguments, requireSameFlag } from "./equivalence.ts";
 import { BrokerError, resourceName } from "./errors.ts";
@@ -44,7 +45,9 @@ export class Topology {
       throw new BrokerError("precondition-failed", `cannot declare ${title}: exchange limit of ${maximum} is reached`);
     }
     const exchange = this.addExchange(new Exchange(this.#host.name, name, spec.type, spec));
-    return exchange.durable ? this.#host.store.put(exchangeKey(this.#host.name, name), exchangeValue(exchange)) : noWrite;
+    return exchange.durable
+      ? this.#host.store.put(exchangeKey(this.#host.name, name), exchangeValue(exchange))
+      : noWrite;
   }
 
   /** Takes an exchange into the virtual host without storing it; recovery calls it for stored ones. */
@@ -97,7 +100,14 @@ export class Topology {
 
   /** Removes a queue with its messages and bindings; its consumers are told. */
   removeQueue(queue: Queue): Lsn {
-    if (queue.deleted) return noWrite;
+    const { lsn, consumers } = this.detachQueue(queue);
+    for (const consumer of consumers) consumer.channel.queueDeleted(consumer);
+    return lsn;
+  }
+
+  /** As `removeQueue`, but it leaves it to the caller to tell the consumers, which are no longer the queue's. */
+  detachQueue(queue: Queue): { readonly lsn: Lsn; readonly consumers: readonly Consumer[] } {
+    if (queue.deleted) return { lsn: noWrite, consumers: [] };
     const host = this.#host;
     const lsn = host.store.atomic(() => {
       for (const binding of [...queue.incoming]) this.#unlink(binding);
@@ -108,15 +118,17 @@ export class Topology {
     });
     queue.retire();
     host.queueRemoved(queue);
-    for (const consumer of queue.consumers.removeAll()) consumer.channel.queueDeleted(consumer);
-    return lsn;
+    return { lsn, consumers: queue.consumers.removeAll() };
   }
 
   /** Binds. The source is looked for first, so it is the one named where both are missing. Repeating is fine. */
   bind(spec: BindingSpec): Lsn {
     const maximum = this.#host.store.limits.bindingsPerVirtualHostMax;
     if (this.#bindingCount >= maximum) {
-      throw new BrokerError("precondition-failed", `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`);
+      throw new BrokerError(
+        "precondition-failed",
+        `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`,
+      );
     }
     const binding = this.addBinding(spec);
     if (binding === null || !binding.durable) return noWrite;

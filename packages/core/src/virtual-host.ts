@@ -165,7 +165,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
     const { copy, headers } = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
     const routing = newRouting();
-    for (const key of [copy.route.routingKey, ...copy.extraKeys]) routeInto(this, exchange, key, () => headers, routing);
+    for (const key of [copy.route.routingKey, ...copy.extraKeys])
+      routeInto(this, exchange, key, () => headers, routing);
     const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(headers, target));
     if (targets.length > 0) this.publishTo(targets, copy);
     else if (routing.queues.size === 0) this.totals.dropped.unroutable++;
@@ -238,7 +239,10 @@ export class VirtualHost implements QueueHost, RoutingTable {
   #cycles(headers: FieldTable, target: Queue): boolean {
     if (!deathCycles(headers, target.name)) return false;
     this.totals.dropped.cycle++;
-    this.logger.warn({ queue: target.name, vhost: this.name }, "message dropped: dead-lettering would send it in a circle");
+    this.logger.warn(
+      { queue: target.name, vhost: this.name },
+      "message dropped: dead-lettering would send it in a circle",
+    );
     return true;
   }
 }

@@ -115,7 +115,13 @@ describe("exclusive queues", () => {
     await client.declareQueue("mine", exclusive);
     const other = broker.connect();
     const channel = new TestChannel(other);
-    const binding: BindingSpec = { source: "amq.direct", destination: "mine", destinationKind: "queue", routingKey: "k", arguments: [] };
+    const binding: BindingSpec = {
+      source: "amq.direct",
+      destination: "mine",
+      destinationKind: "queue",
+      routingKey: "k",
+      arguments: [],
+    };
     const calls = [
       () => other.declareQueue("mine", exclusive),
       () => other.checkQueue("mine"),
@@ -148,7 +154,13 @@ describe("exclusive queues", () => {
     const owner = broker.connect();
     for (let index = 0; index < 10_000; index++) {
       const queue = await owner.declareQueue("", exclusive);
-      await owner.bind({ source: "amq.fanout", destination: queue.name, destinationKind: "queue", routingKey: "", arguments: [] });
+      await owner.bind({
+        source: "amq.fanout",
+        destination: queue.name,
+        destinationKind: "queue",
+        routingKey: "",
+        arguments: [],
+      });
     }
     const startedAtMs = performance.now();
     owner.close();
@@ -178,10 +190,16 @@ describe("exchanges", () => {
 
   test("what cannot be declared, deleted or found", async () => {
     const cases: [() => unknown, string][] = [
-      [() => client.declareExchange("x", { ...direct, type: "x-odd" }), "precondition-failed: unknown exchange type 'x-odd'"],
+      [
+        () => client.declareExchange("x", { ...direct, type: "x-odd" }),
+        "precondition-failed: unknown exchange type 'x-odd'",
+      ],
       [() => client.declareExchange("", direct), "access-refused: operation not permitted on the default exchange"],
       [() => client.deleteExchange("", false), "access-refused: operation not permitted on the default exchange"],
-      [() => client.declareExchange("amq.x", direct), "access-refused: exchange name 'amq.x' contains reserved prefix 'amq.*'"],
+      [
+        () => client.declareExchange("amq.x", direct),
+        "access-refused: exchange name 'amq.x' contains reserved prefix 'amq.*'",
+      ],
       [
         () => client.deleteExchange("amq.topic", false),
         "access-refused: deletion of system exchange 'amq.topic' in vhost '/' not allowed",
@@ -246,7 +264,10 @@ describe("bindings", () => {
   test("a binding whose arguments are refused leaves nothing behind", async () => {
     await broker.queue("q");
     await expect(broker.bind("amq.headers", "q", "", { "x-match": "odd" })).rejects.toThrow("Invalid x-match");
-    expect([broker.host.exchanges.get("amq.headers")?.bindings.size, broker.host.queues.get("q")?.incoming.size]).toEqual([0, 0]);
+    expect([
+      broker.host.exchanges.get("amq.headers")?.bindings.size,
+      broker.host.queues.get("q")?.incoming.size,
+    ]).toEqual([0, 0]);
   });
 
   test("are limited for each virtual host", async () => {
@@ -275,8 +296,11 @@ describe("permissions", () => {
 
   test("each operation asks for its own, in RabbitMQ's words", async () => {
     const channel = new TestChannel(limited);
-    const bind = (source: string, destination: string, destinationKind: "queue" | "exchange" = "queue"): Promise<void> =>
-      limited.bind({ source, destination, destinationKind, routingKey: "k", arguments: [] });
+    const bind = (
+      source: string,
+      destination: string,
+      destinationKind: "queue" | "exchange" = "queue",
+    ): Promise<void> => limited.bind({ source, destination, destinationKind, routingKey: "k", arguments: [] });
     const cases: [() => unknown, string][] = [
       [() => limited.declareQueue("q", durable), refused("configure", "queue", "q")],
       [() => limited.deleteQueue("q", false, false), refused("configure", "queue", "q")],
@@ -311,7 +335,9 @@ describe("permissions", () => {
   test("dead-letter and alternate exchanges have to be writable", async () => {
     await broker.broker.users.setPermissions("u", "/", { configure: "^c", write: "^w", read: "^(r|c)" });
     expect(
-      await refusal(() => limited.declareQueue("c", { ...durable, arguments: table({ "x-dead-letter-exchange": "" }) })),
+      await refusal(() =>
+        limited.declareQueue("c", { ...durable, arguments: table({ "x-dead-letter-exchange": "" }) }),
+      ),
     ).toBe(refused("write", "exchange", "amq.default"));
     expect(
       await refusal(() => limited.declareExchange("c", { ...direct, arguments: table({ "alternate-exchange": "x" }) })),

@@ -10,7 +10,10 @@ const { value } = fc.letrec<{ value: FieldValue; table: FieldTable }>((tie) => (
     { maxDepth: 3 },
     fc.record({ kind: fc.constant("boolean" as const), value: fc.boolean() }),
     fc.record({ kind: fc.constantFrom("int8" as const, "uint16" as const, "int32" as const), value: fc.nat(127) }),
-    fc.record({ kind: fc.constantFrom("int64" as const, "timestamp" as const), value: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) }),
+    fc.record({
+      kind: fc.constantFrom("int64" as const, "timestamp" as const),
+      value: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+    }),
     fc.record({ kind: fc.constantFrom("float" as const, "double" as const), value: fc.double() }),
     fc.record({ kind: fc.constant("decimal" as const), scale: fc.nat(255), value: fc.nat() }),
     fc.record({ kind: fc.constant("string" as const), value: fc.string() }),
@@ -41,6 +44,8 @@ describe("field tables as JSON", () => {
         expect(fieldTableText([...table, ["x", extra]])).not.toBe(fieldTableText(table));
       }),
     );
-    expect(fieldTableText([["a", { kind: "int8", value: 1 }]])).not.toBe(fieldTableText([["a", { kind: "int16", value: 1 }]]));
+    expect(fieldTableText([["a", { kind: "int8", value: 1 }]])).not.toBe(
+      fieldTableText([["a", { kind: "int16", value: 1 }]]),
+    );
   });
 });

@@ -12,6 +12,11 @@ import { openLogStorage } from "../dist/index.js";
 const format = { id: "bench", toProperties: () => ({}), fromProperties: () => new Uint8Array(0) };
 registerMessageFormat(format);
 
+/** One line of the result. */
+function print(line) {
+  process.stdout.write(`${line}\n`);
+}
+
 const perTurn = 500;
 const base = process.argv[2] ?? tmpdir();
 
@@ -73,7 +78,7 @@ async function measure(name, files, bodyBytes, count, work) {
   const cpu = process.cpuUsage(cpuBefore);
   const commits = engine.statistics().commits - commitsBefore;
   const { segments, storedBytes } = engine.statistics();
-  console.log(
+  print(
     `${name.padEnd(44)} ${Math.round(count / seconds)
       .toLocaleString("en")
       .padStart(10)}/s` +
@@ -92,7 +97,7 @@ async function recovery(directory) {
   await engine.recover(nothing, { definition() {}, message: () => void messages++ });
   const ms = performance.now() - start;
   const mib = Math.round(process.memoryUsage.rss() / 2 ** 20);
-  console.log(`${" ".repeat(4)}recovery of ${messages} messages: ${ms.toFixed(0)} ms, rss ${mib} MiB`);
+  print(`${" ".repeat(4)}recovery of ${messages} messages: ${ms.toFixed(0)} ms, rss ${mib} MiB`);
   await engine.close();
 }
 

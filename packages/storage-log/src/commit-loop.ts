@@ -170,7 +170,7 @@ export class CommitLoop {
     const written = batches.filter((batch) => !batch.empty);
     // Even with nothing to write, `flush` must not call the listener before it returns.
     if (written.length > 0) await this.#write(written);
-    else await null;
+    else await Promise.resolve();
     if (this.#syncDue()) await this.#sync();
     const last = batches.at(-1);
     if (last !== undefined) this.#writtenSequence = last.sequence;

@@ -12,6 +12,9 @@ import { decodeSegmentHeader, type SegmentHeader } from "./segment-header.ts";
 import { SegmentScanner } from "./segment-scanner.ts";
 import type { SegmentTable } from "./segment-table.ts";
 import { unwrittenLsnsMax } from "./tail.ts";
+import { writeFully } from "./write-fully.ts";
+
+const secureBytes = 1 << 20;
 
 export interface RecoveryOptions {
   readonly files: LogFiles;
@@ -35,6 +38,8 @@ export class Recovery {
   #lastLsn: Lsn = 0;
   #closed = true;
   #previous: Segment | null = null;
+  /** Offset in the segment being read up to which its last batch calls it durable. */
+  #durableBytes = 0;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -70,11 +75,11 @@ export class Recovery {
       this.#checkPrevious(header);
       this.#lastLsn = Math.max(this.#lastLsn, header.lastLsn);
       this.#closed = false;
+      this.#durableBytes = segmentHeaderBytes;
       segments.add(segment);
       const end = await this.#batches(segment, file, last);
       segment.end = segment.base + end;
-      // What was read may be in the page cache only; from here on it counts as durable.
-      if (last) await file.sync();
+      if (last) await this.#secure(file, end);
       segment.syncedBytes = end;
       this.#previous = segment;
     } finally {
@@ -133,6 +138,20 @@ export class Recovery {
     }
   }
 
+  /**
+   * What was read may be in the page cache only, and where a sync failed before the crash, the cache may call it clean.
+   * From here on it counts as durable, so what no batch vouches for is written once more and synced.
+   */
+  async #secure(file: LogFile, end: number): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(secureBytes, end - this.#durableBytes));
+    for (let at = this.#durableBytes; at < end; ) {
+      const read = await file.read(buffer, Math.min(buffer.length, end - at), at);
+      if (read === 0) break;
+      at += await writeFully(file, [buffer.subarray(0, read)], at);
+    }
+    await file.sync();
+  }
+
   #batch(segment: Segment, scanner: SegmentScanner): void {
     const { header, start, end } = scanner;
     if (header === null) return;
@@ -140,5 +159,6 @@ export class Recovery {
     this.#replay.batch(segment, scanner.buffer, scanner.view, start, end, address);
     if (header.lastLsn > this.#lastLsn) this.#lastLsn = header.lastLsn;
     this.#closed = (header.flags & closingFlag) !== 0;
+    this.#durableBytes = this.#closed ? header.offset + header.bytes : header.durableBytes;
   }
 }

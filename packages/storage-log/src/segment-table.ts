@@ -1,4 +1,4 @@
-import { Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
 
 /** The segments in the order of the log, oldest first; the last one is written to. */
 export class SegmentTable {

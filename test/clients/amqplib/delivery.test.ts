@@ -28,7 +28,9 @@ async function fill(queue: string, bodies: readonly string[], options: { priorit
 const numbers = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => String(index));
 
 /** A queue of this connection with a channel each for declaring and consuming. */
-async function queueAndChannels(options: object = {}): Promise<{ queue: string; channel: Channel; consuming: Channel }> {
+async function queueAndChannels(
+  options: object = {},
+): Promise<{ queue: string; channel: Channel; consuming: Channel }> {
   const connection = await amqplibConnection(target.url);
   const channel = await connection.createChannel();
   const { queue } = await channel.assertQueue(freshName("delivery"), { durable: false, autoDelete: true, ...options });

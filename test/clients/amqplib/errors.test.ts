@@ -137,8 +137,7 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: "a request over direct reply-to without a consumer for the answer",
-    attempt: (channel, queue) =>
-      channel.sendToQueue(queue, Buffer.from("?"), { replyTo: "amq.rabbitmq.reply-to" }),
+    attempt: (channel, queue) => channel.sendToQueue(queue, Buffer.from("?"), { replyTo: "amq.rabbitmq.reply-to" }),
     code: 406,
     text: "PRECONDITION_FAILED - fast reply consumer does not exist",
   },

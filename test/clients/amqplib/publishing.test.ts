@@ -91,9 +91,9 @@ test("a full queue drops its oldest message by default", async () => {
 
 test("CC and BCC route to further queues; only CC is seen by who receives", async () => {
   const channel = await amqplibChannel(target.url);
-  const [to, copy, blind] = await Promise.all(
+  const [to, copy, blind] = (await Promise.all(
     ["to", "copy", "blind"].map(async () => (await channel.assertQueue("", { exclusive: true })).queue),
-  ) as [string, string, string];
+  )) as [string, string, string];
   channel.sendToQueue(to, Buffer.from("for three"), { CC: [copy], BCC: [blind] });
   for (const queue of [to, copy, blind]) {
     const [message] = await (await messagesOf(channel, queue)).first(1);
@@ -130,7 +130,9 @@ test("two publishers at once: each one's messages keep their order", async () =>
     (message) => message !== null && inbox.push(JSON.parse(message.content.toString()) as never),
     { noAck: true },
   );
-  const publishers = await Promise.all(["a", "b"].map(async (who) => ({ who, channel: await amqplibChannel(target.url) })));
+  const publishers = await Promise.all(
+    ["a", "b"].map(async (who) => ({ who, channel: await amqplibChannel(target.url) })),
+  );
   for (let index = 0; index < 1000; index++) {
     for (const { who, channel } of publishers) channel.sendToQueue(queue, Buffer.from(JSON.stringify({ who, index })));
   }

@@ -95,8 +95,7 @@ test("a headers exchange routes by all or by any of the headers", async () => {
   const any = (await channel.assertQueue("", { exclusive: true })).queue;
   await channel.bindQueue(all, "amq.headers", "", { "x-match": "all", format: "pdf", pages: 3 });
   await channel.bindQueue(any, "amq.headers", "", { "x-match": "any", format: "pdf", pages: 3 });
-  const publish = (text: string, headers: object) =>
-    channel.publish("amq.headers", "", Buffer.from(text), { headers });
+  const publish = (text: string, headers: object) => channel.publish("amq.headers", "", Buffer.from(text), { headers });
   publish("both", { format: "pdf", pages: 3, more: true });
   publish("one", { format: "pdf", pages: 4 });
   publish("none", { format: "png" });

@@ -283,10 +283,9 @@ export class Channel implements DurabilityWaiter, TurnTask {
     this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
   }
 
-  /** The queue of a consumer is gone. */
+  /** The queue of a consumer is gone; the client may have cancelled in the meantime. */
   queueDeleted(consumer: Consumer): void {
-    this.#consumers.forget(consumer);
-    this.sink.cancelled(consumer);
+    if (this.#consumers.forget(consumer)) this.sink.cancelled(consumer);
   }
 
   // Durability

@@ -14,7 +14,7 @@ export interface ConsumeSpec {
 }
 
 /** "No prefetch limit" in messages. */
-export const creditUnlimited = 0x7fff_ffff;
+const creditUnlimited = 0x7fff_ffff;
 
 /** One subscription of one channel to one queue. */
 export class Consumer {

@@ -87,10 +87,10 @@ export class Consumers {
     else host.consumerGone(consumer.queue);
   }
 
-  /** Drops a consumer whose queue is gone. */
-  forget(consumer: Consumer): void {
-    this.#byTag.delete(consumer.tag);
+  /** Drops a consumer whose queue is gone; false where it was dropped before. */
+  forget(consumer: Consumer): boolean {
     consumer.started = false;
+    return this.#byTag.get(consumer.tag) === consumer && this.#byTag.delete(consumer.tag);
   }
 
   closeAll(): void {
@@ -145,7 +145,10 @@ export class Consumers {
 
   #claimTag(wanted: string): string {
     if (this.#byTag.size >= this.#limits.channelConsumersMax) {
-      throw new BrokerError("not-allowed", `reached maximum (${this.#limits.channelConsumersMax}) of consumers per channel`);
+      throw new BrokerError(
+        "not-allowed",
+        `reached maximum (${this.#limits.channelConsumersMax}) of consumers per channel`,
+      );
     }
     if (this.#byTag.has(wanted)) throw new BrokerError("not-allowed", `attempt to reuse consumer tag '${wanted}'`);
     return wanted === "" ? newName("amq.ctag-") : wanted;

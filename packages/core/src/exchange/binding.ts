@@ -39,6 +39,11 @@ export class Binding {
 }
 
 /** The identity of a binding below its source exchange. */
-export function bindingId(kind: "queue" | "exchange", destination: string, routingKey: string, args: FieldTable): string {
+export function bindingId(
+  kind: "queue" | "exchange",
+  destination: string,
+  routingKey: string,
+  args: FieldTable,
+): string {
   return JSON.stringify([kind, destination, routingKey, args.length === 0 ? "" : fieldTableText(args)]);
 }

@@ -1,6 +1,7 @@
 import { BrokerError } from "../errors.ts";
 import { fieldTableText } from "../field-table-text.ts";
-import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
+import { type FieldTable, type FieldValue, findField, integerOf, stringField } from "../field-value.ts";
+import { fieldTypeName } from "../queue/queue-arguments.ts";
 import type { Binding, Destination } from "./binding.ts";
 import type { Matcher } from "./matcher.ts";
 
@@ -32,11 +33,15 @@ export class HeadersMatcher implements Matcher {
 }
 
 function conditionOf(args: FieldTable): Condition {
-  const match = findField(args, "x-match");
-  const word = match === undefined ? "all" : match.kind === "string" ? match.value : undefined;
+  const match = findField(args, "x-match") ?? stringField("all");
+  if (match.kind !== "string") {
+    const value = "value" in match && typeof match.value !== "object" ? match.value : "...";
+    const text = `Invalid x-match field type ${fieldTypeName(match)} (value ${value}); expected longstr`;
+    throw new BrokerError("precondition-failed", text);
+  }
+  const word = match.value;
   if (word !== "all" && word !== "any" && word !== "all-with-x" && word !== "any-with-x") {
-    const shown = match !== undefined && "value" in match ? String(match.value) : "";
-    const text = `Invalid x-match field value "${shown}"; expected all, any, all-with-x, or any-with-x`;
+    const text = `Invalid x-match field value "${word}"; expected all, any, all-with-x, or any-with-x`;
     throw new BrokerError("precondition-failed", text);
   }
   const withX = word.endsWith("-with-x");

@@ -70,7 +70,13 @@ function wordsOf(key: string): string[] {
 
 type Visited = Map<TrieNode, Set<number>>;
 
-function visit(node: TrieNode, words: readonly string[], at: number, found: (d: Destination) => void, seen: Visited): void {
+function visit(
+  node: TrieNode,
+  words: readonly string[],
+  at: number,
+  found: (d: Destination) => void,
+  seen: Visited,
+): void {
   const children = node.children;
   if (at === words.length) {
     if (node.bindings !== null) for (const binding of node.bindings) found(binding.destination);
@@ -89,7 +95,13 @@ function visit(node: TrieNode, words: readonly string[], at: number, found: (d: 
   if (hash !== undefined) visitHash(hash, words, at, found, seen);
 }
 
-function visitHash(hash: TrieNode, words: readonly string[], at: number, found: (d: Destination) => void, seen: Visited): void {
+function visitHash(
+  hash: TrieNode,
+  words: readonly string[],
+  at: number,
+  found: (d: Destination) => void,
+  seen: Visited,
+): void {
   let positions = seen.get(hash);
   if (positions === undefined) seen.set(hash, (positions = new Set()));
   for (let next = at; next <= words.length; next++) {

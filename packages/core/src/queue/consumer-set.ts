@@ -81,7 +81,8 @@ export class ConsumerSet {
     if (this.#levels.length > this.#all.size + 1) this.#levels = this.#levels.filter((level) => level.next !== null);
     if (this.#active !== consumer) return;
     this.#active = null;
-    for (const other of this.#all) if (this.#active === null || other.priority > this.#active.priority) this.#active = other;
+    for (const other of this.#all)
+      if (this.#active === null || other.priority > this.#active.priority) this.#active = other;
     if (this.#active !== null) this.refresh(this.#active);
   }
 

@@ -84,14 +84,21 @@ function deathHeaders(message: Message, properties: Properties, death: Death): F
 }
 
 function withCount(death: FieldTable, count: number): FieldTable {
-  return death.map(([name, value]) => [name, name === "count" ? { kind: "int64", value: BigInt(count) } : value] as const);
+  return death.map(
+    ([name, value]) => [name, name === "count" ? { kind: "int64", value: BigInt(count) } : value] as const,
+  );
 }
 
 /**
  * The message as it goes to the dead-letter exchange: history added, expiration removed so that it does not die of the
  * same again, CC removed where the queue sets its own dead-letter routing key.
  */
-export function deadLetterMessage(message: Message, exchange: string, routingKey: string | null, death: Death): DeadLetter {
+export function deadLetterMessage(
+  message: Message,
+  exchange: string,
+  routingKey: string | null,
+  death: Death,
+): DeadLetter {
   const properties = message.properties;
   let headers = deathHeaders(message, properties, death);
   if (routingKey !== null) headers = withField(headers, "CC", null);

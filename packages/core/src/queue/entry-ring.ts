@@ -42,7 +42,8 @@ export class EntryRing {
   #grow(): void {
     const old = this.#slots;
     const slots = new Array<QueueEntry | null>(Math.max(initialCapacity, old.length * 2)).fill(null);
-    for (let index = 0; index < this.#count; index++) slots[index] = old[(this.#head + index) & (old.length - 1)] ?? null;
+    for (let index = 0; index < this.#count; index++)
+      slots[index] = old[(this.#head + index) & (old.length - 1)] ?? null;
     this.#slots = slots;
     this.#head = 0;
   }

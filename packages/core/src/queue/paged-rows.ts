@@ -46,7 +46,14 @@ export class PagedRows {
     return this.#count;
   }
 
-  push(lsn: number, place: number, expiresAtMs: number, sizeBytes: number, redelivered: boolean, resident: QueueEntry | null): void {
+  push(
+    lsn: number,
+    place: number,
+    expiresAtMs: number,
+    sizeBytes: number,
+    redelivered: boolean,
+    resident: QueueEntry | null,
+  ): void {
     let block = this.#blocks[this.#blocks.length - 1];
     if (block === undefined || block.end === block.rows) {
       // Ten thousand restored queues with a message each must not take a full block each.
@@ -89,5 +96,4 @@ export class PagedRows {
     this.#count--;
     return row;
   }
-
 }

@@ -2,7 +2,7 @@ import { BrokerError, resourceName } from "../errors.ts";
 import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
 
 /** What happens to a publish that a full queue cannot take. */
-export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
+type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
 
 /** A queue's optional arguments, checked and named. Absent limits are -1, absent names null. */
 export interface QueueArguments {
@@ -55,11 +55,14 @@ const quorumDeliveryLimit = 20;
 
 /** RabbitMQ's explanation where an exchange is named by something else than a string. */
 export function wrongTypeOfName(argument: string, value: FieldValue, title: string): BrokerError {
-  return new BrokerError("precondition-failed", `invalid type '${fieldTypeName(value)}' for arg '${argument}' in ${title}`);
+  return new BrokerError(
+    "precondition-failed",
+    `invalid type '${fieldTypeName(value)}' for arg '${argument}' in ${title}`,
+  );
 }
 
 /** Reads one queue's arguments. Throws precondition-failed with RabbitMQ's explanation. */
-export class ArgumentReader {
+class ArgumentReader {
   readonly #table: FieldTable;
   readonly #title: string;
 

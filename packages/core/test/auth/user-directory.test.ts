@@ -1,5 +1,8 @@
+import { FakeClock } from "@jackalope/testkit";
 import { describe, expect, test } from "vitest";
 import { isLoopback } from "../../src/auth/user-directory.ts";
+import { Broker } from "../../src/broker.ts";
+import { MemoryStorage } from "../../src/memory-storage.ts";
 import { Disk, KeepingStorage } from "../fixture/keeping-storage.ts";
 import { refusal, TestBroker } from "../fixture/test-broker.ts";
 
@@ -29,7 +32,9 @@ describe("logging in", () => {
   });
 
   test("others come from anywhere, and loopback users can be chosen", async () => {
-    const { broker } = await TestBroker.open({
+    const broker = await Broker.open({
+      storage: new MemoryStorage(),
+      clock: new FakeClock(),
       defaultUser: { name: "admin", password: "p", tags: ["administrator"] },
       loopbackUsers: [],
     });
@@ -39,7 +44,8 @@ describe("logging in", () => {
 
   test("a new password replaces the old one, a deleted user is refused", async () => {
     const { broker } = await TestBroker.open();
-    const login = async (password: string): Promise<boolean> => (await broker.authenticate("u", password, "192.0.2.1")) !== null;
+    const login = async (password: string): Promise<boolean> =>
+      (await broker.authenticate("u", password, "192.0.2.1")) !== null;
     await broker.users.put("u", "one", []);
     expect([await login("one"), await login("two")]).toEqual([true, false]);
     await broker.users.put("u", "two", ["monitoring"]);

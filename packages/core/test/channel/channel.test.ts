@@ -57,7 +57,13 @@ describe("publishing", () => {
 
   test("a missing exchange is not-found, an internal one is refused", async () => {
     expect(await refusal(() => channel.publish("x", "k", "m"))).toBe("not-found: no exchange 'x' in vhost '/'");
-    await broker.client.declareExchange("in", { type: "fanout", durable: false, autoDelete: false, internal: true, arguments: [] });
+    await broker.client.declareExchange("in", {
+      type: "fanout",
+      durable: false,
+      autoDelete: false,
+      internal: true,
+      arguments: [],
+    });
     expect(await refusal(() => channel.publish("in", "k", "m"))).toBe(
       "access-refused: cannot publish to internal exchange 'in' in vhost '/'",
     );
@@ -178,7 +184,9 @@ describe("transactions", () => {
     );
     const other = broker.channel();
     other.channel.confirmSelect();
-    expect(await refusal(() => other.channel.txSelect())).toBe("precondition-failed: cannot switch from confirm to tx mode");
+    expect(await refusal(() => other.channel.txSelect())).toBe(
+      "precondition-failed: cannot switch from confirm to tx mode",
+    );
     for (const call of [() => other.channel.txCommit(), () => other.channel.txRollback()]) {
       expect(await refusal(call)).toBe("precondition-failed: channel is not transactional");
     }
@@ -211,7 +219,9 @@ describe("settling", () => {
     channel.channel.ack(0, true);
     channel.channel.ack(0, true);
     broker.endTurn();
-    expect([channel.channel.unackedCount, broker.broker.totals.acknowledged, storage.disk.unsettled]).toEqual([0, 5, 0]);
+    expect([channel.channel.unackedCount, broker.broker.totals.acknowledged, storage.disk.unsettled]).toEqual([
+      0, 5, 0,
+    ]);
   });
 
   test.each([0, 3, 6, -1, 2 ** 60])("an unknown tag (%d) is refused in RabbitMQ's words", async (tag) => {
@@ -249,7 +259,13 @@ describe("settling", () => {
     channel.channel.recover();
     expect(channel.sink.seen.every((each) => each.redelivered)).toBe(true);
     expect([...channel.sink.bodies].sort()).toEqual([...before].sort());
-    expect(channel.sink.seen.filter((each) => each.consumer === "b").map((each) => each.body)).toEqual(["6", "7", "8", "9", "10"]);
+    expect(channel.sink.seen.filter((each) => each.consumer === "b").map((each) => each.body)).toEqual([
+      "6",
+      "7",
+      "8",
+      "9",
+      "10",
+    ]);
   });
 
   test("acknowledging all means what was delivered by then, not what that set free", async () => {

@@ -38,7 +38,9 @@ describe("subscribing", () => {
   test("a tag made by the broker, a tag in use, too many consumers", async () => {
     expect(channel.consume("q").tag).toMatch(/^amq\.ctag-[\w-]{22}$/);
     channel.consume("q", { tag: "t" });
-    expect(await refusal(() => channel.consume("q", { tag: "t" }))).toBe("not-allowed: attempt to reuse consumer tag 't'");
+    expect(await refusal(() => channel.consume("q", { tag: "t" }))).toBe(
+      "not-allowed: attempt to reuse consumer tag 't'",
+    );
     const small = await TestBroker.open({ limits: { channelConsumersMax: 1 } });
     await small.queue("q");
     const full = small.channel();
@@ -95,7 +97,10 @@ describe("taking turns", () => {
     channel.consume("q", { tag: "low", arguments: table({ "x-priority": -1 }) });
     channel.consume("q", { tag: "high", arguments: table({ "x-priority": 10 }) });
     publish(5);
-    expect([bodiesOf(channel, "high"), bodiesOf(channel, "low")]).toEqual([["1", "2"], ["3", "4"]]);
+    expect([bodiesOf(channel, "high"), bodiesOf(channel, "low")]).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+    ]);
     channel.channel.ack(1, false);
     expect(bodiesOf(channel, "high")).toEqual(["1", "2", "5"]);
   });
@@ -227,7 +232,10 @@ describe("pause and resume", () => {
     publish(2, "q2", 3);
     expect(channel.sink.bodies).toEqual([]);
     channel.channel.resume();
-    expect([bodiesOf(channel, "ack"), bodiesOf(channel, "auto")]).toEqual([["1", "2"], ["3", "4"]]);
+    expect([bodiesOf(channel, "ack"), bodiesOf(channel, "auto")]).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+    ]);
   });
 
   test("others go on", () => {
@@ -306,7 +314,8 @@ describe("many of them", () => {
     const client = broker.connect();
     const dying = new TestChannel(client);
     const also = new TestChannel(client);
-    for (let index = 0; index < 10_000; index++) dying.consume("q", { arguments: table({ "x-priority": index % 100 }) });
+    for (let index = 0; index < 10_000; index++)
+      dying.consume("q", { arguments: table({ "x-priority": index % 100 }) });
     also.consume("q", { noAck: true, arguments: table({ "x-priority": -1 }) });
     publish(100);
     const seen = dying.sink.seen.length + also.sink.seen.length;

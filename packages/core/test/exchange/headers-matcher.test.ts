@@ -45,6 +45,9 @@ describe("HeadersMatcher", () => {
     expect(await refusal(() => new HeadersMatcher().add(binding(table({ "x-match": "some" }))))).toBe(
       'precondition-failed: Invalid x-match field value "some"; expected all, any, all-with-x, or any-with-x',
     );
+    expect(await refusal(() => new HeadersMatcher().add(binding(table({ "x-match": 1 }))))).toBe(
+      "precondition-failed: Invalid x-match field type signedint (value 1); expected longstr",
+    );
   });
 
   test("a removed binding matches nothing", () => {

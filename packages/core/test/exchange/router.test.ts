@@ -95,7 +95,13 @@ describe("routing", () => {
     await broker.bind("x", "q2", "k");
     expect(reached("x", "k")).toEqual(["q1", "q2"]);
     const route = channel.channel.route("x", "k");
-    await broker.client.unbind({ source: "x", destination: "q1", destinationKind: "queue", routingKey: "k", arguments: [] });
+    await broker.client.unbind({
+      source: "x",
+      destination: "q1",
+      destinationKind: "queue",
+      routingKey: "k",
+      arguments: [],
+    });
     expect(channel.channel.stillValid(route)).toBe(false);
     expect(reached("x", "k")).toEqual(["q2"]);
   });

@@ -64,7 +64,9 @@ describe("ConsumerSet", () => {
             else leave(picked);
             set.refresh(real(picked));
           } else if (each.do === "serve") {
-            const highest = Math.max(...[...rounds].filter(([, list]) => list.length > 0).map(([priority]) => priority));
+            const highest = Math.max(
+              ...[...rounds].filter(([, list]) => list.length > 0).map(([priority]) => priority),
+            );
             const list = rounds.get(highest) ?? [];
             const head = list.shift();
             if (head !== undefined) list.push(head);

@@ -48,7 +48,13 @@ describe("dead letters", () => {
   test("carry history, keep body, key and properties, and lose their expiration", async () => {
     await broker.queue("q", { "x-dead-letter-exchange": "dlx" });
     const headers = table({ mine: "kept" });
-    channel.publish("", "q", "body", { headers, expiration: "60000", correlationId: "c", priority: 3, deliveryMode: 2 });
+    channel.publish("", "q", "body", {
+      headers,
+      expiration: "60000",
+      correlationId: "c",
+      priority: 3,
+      deliveryMode: 2,
+    });
     refuse("q");
     const dead = letter();
     expect([dead.body, dead.routingKey]).toEqual(["body", "q"]);
@@ -106,7 +112,11 @@ describe("dead letters", () => {
 
   test("count repeated deaths of one queue and reason in one entry, newest first", async () => {
     await broker.queue("q", { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "wait" });
-    await broker.queue("wait", { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q", "x-message-ttl": 1000 });
+    await broker.queue("wait", {
+      "x-dead-letter-exchange": "",
+      "x-dead-letter-routing-key": "q",
+      "x-message-ttl": 1000,
+    });
     const firstDeath = broker.clock.nowMs();
     channel.publish("", "q", "again");
     for (let round = 0; round < 3; round++) {
@@ -167,17 +177,20 @@ describe("dead letters", () => {
   test.each([
     [128, 1],
     [129, 0],
-  ])("pass down a chain of %i full queues at once, which is as long as a chain may be: %i arrive", async (length, arrive) => {
-    for (let index = 0; index < length; index++) {
-      await broker.queue(`chain-${index}`, {
-        "x-max-length": 0,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": index === length - 1 ? "dead" : `chain-${index + 1}`,
-      });
-    }
-    channel.publish("", "chain-0", "through");
-    expect(broker.host.queues.get("dead")?.readyCount).toBe(arrive);
-    expect(broker.broker.totals.dropped.cycle).toBe(1 - arrive);
-    if (arrive === 1) expect(deaths(letter().headers)).toHaveLength(length);
-  });
+  ])(
+    "pass down a chain of %i full queues at once, which is as long as a chain may be: %i arrive",
+    async (length, arrive) => {
+      for (let index = 0; index < length; index++) {
+        await broker.queue(`chain-${index}`, {
+          "x-max-length": 0,
+          "x-dead-letter-exchange": "",
+          "x-dead-letter-routing-key": index === length - 1 ? "dead" : `chain-${index + 1}`,
+        });
+      }
+      channel.publish("", "chain-0", "through");
+      expect(broker.host.queues.get("dead")?.readyCount).toBe(arrive);
+      expect(broker.broker.totals.dropped.cycle).toBe(1 - arrive);
+      if (arrive === 1) expect(deaths(letter().headers)).toHaveLength(length);
+    },
+  );
 });

@@ -13,7 +13,14 @@ test("PagedRows give rows back in order and unchanged, over any number of blocks
         for (let push = 0; push < step; push++) {
           const lsn = 2 ** 40 + ++next;
           const resident = next % 7 === 0 ? newEntry(next) : null;
-          const row = { lsn, place: next, expiresAtMs: next * 3, sizeBytes: next % 100, redelivered: next % 2 === 0, resident };
+          const row = {
+            lsn,
+            place: next,
+            expiresAtMs: next * 3,
+            sizeBytes: next % 100,
+            redelivered: next % 2 === 0,
+            resident,
+          };
           rows.push(row.lsn, row.place, row.expiresAtMs, row.sizeBytes, row.redelivered, row.resident);
           model.push(row);
         }

@@ -95,7 +95,10 @@ describe("length limits", () => {
     await deadLetterQueue();
     await broker.queue("q", { "x-max-length": 2, "x-dead-letter-exchange": "dlx" });
     for (const body of ["1", "2", "3", "4"]) channel.publish("", "q", body);
-    expect([channel.drain("dead"), channel.drain("q")]).toEqual([["1", "2"], ["3", "4"]]);
+    expect([channel.drain("dead"), channel.drain("q")]).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+    ]);
     expect(broker.broker.totals.deadLettered.maxlen).toBe(2);
   });
 
@@ -120,17 +123,20 @@ describe("length limits", () => {
     expect(ready("q")).toBe(0);
   });
 
-  test.each(["x-max-length", "x-max-length-bytes"])("reject-publish refuses what %s leaves no room for", async (limit) => {
-    await broker.queue("q", { [limit]: 2, "x-overflow": "reject-publish" });
-    channel.channel.confirmSelect();
-    for (const body of ["1", "2", "3"]) channel.publish("", "q", body);
-    broker.endTurn();
-    expect(channel.sink.takeEvents()).toEqual(["confirm 2*", "refuse 3"]);
-    expect(channel.drain("q")).toEqual(["1", "2"]);
-    channel.publish("", "q", "4");
-    broker.endTurn();
-    expect(channel.sink.takeEvents()).toEqual(["confirm 4"]);
-  });
+  test.each(["x-max-length", "x-max-length-bytes"])(
+    "reject-publish refuses what %s leaves no room for",
+    async (limit) => {
+      await broker.queue("q", { [limit]: 2, "x-overflow": "reject-publish" });
+      channel.channel.confirmSelect();
+      for (const body of ["1", "2", "3"]) channel.publish("", "q", body);
+      broker.endTurn();
+      expect(channel.sink.takeEvents()).toEqual(["confirm 2*", "refuse 3"]);
+      expect(channel.drain("q")).toEqual(["1", "2"]);
+      channel.publish("", "q", "4");
+      broker.endTurn();
+      expect(channel.sink.takeEvents()).toEqual(["confirm 4"]);
+    },
+  );
 
   test("reject-publish-dlx refuses and dead-letters the newest", async () => {
     await deadLetterQueue();
@@ -158,7 +164,13 @@ describe("length limits", () => {
 describe("priorities", () => {
   test("the highest goes first, in order within one, and above the maximum counts as the maximum", async () => {
     await broker.queue("q", { "x-max-priority": 3 });
-    for (const [body, priority] of [["a", 1], ["b", 3], ["c", 9], ["d", 0], ["e", 1]] as const) {
+    for (const [body, priority] of [
+      ["a", 1],
+      ["b", 3],
+      ["c", 9],
+      ["d", 0],
+      ["e", 1],
+    ] as const) {
       channel.publish("", "q", body, { priority });
     }
     expect(channel.drain("q")).toEqual(["b", "c", "a", "e", "d"]);
@@ -257,6 +269,9 @@ describe("the end of a queue", () => {
     channel.channel.qos(1, true);
     channel.publish("", "q", "left");
     expect(await broker.client.deleteQueue("q", false, false)).toBe(1);
+    // The answer to whoever deleted it comes first.
+    expect(channel.sink.events).toEqual([]);
+    broker.broker.turn.end();
     expect(channel.sink.events).toEqual(["cancel t"]);
     expect([channel.channel.consumerCount, consumer.queue.consumerCount]).toEqual([0, 0]);
     channel.channel.reject(1, false, true, "reject");

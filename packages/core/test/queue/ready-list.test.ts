@@ -37,11 +37,16 @@ const step = fc.oneof(
     priority: fc.nat(3),
   }),
   fc.record({ do: fc.constant("get" as const), times: fc.integer({ min: 1, max: 12 }) }),
-  fc.record({ do: fc.constantFrom("ack" as const, "requeue" as const), which: fc.nat(50) }),
-  fc.record({ do: fc.constantFrom("commit" as const, "purge" as const) }),
+  fc.record({ do: fc.constant("ack" as const), which: fc.nat(50) }),
+  fc.record({ do: fc.constant("requeue" as const), which: fc.nat(50) }),
+  fc.record({ do: fc.constant("commit" as const) }),
+  fc.record({ do: fc.constant("purge" as const) }),
 );
 
-async function runSteps(steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[], max: number): Promise<void> {
+async function runSteps(
+  steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+  max: number,
+): Promise<void> {
   const storage = new KeepingStorage();
   const broker = await TestBroker.open({ storage, limits: tiny });
   await broker.queue("q", max === 0 ? {} : { "x-max-priority": max });
@@ -146,7 +151,7 @@ describe("ReadyList", () => {
     for (const each of fetches) expect(each).toBeInstanceOf(Promise);
     second.client.purgeQueue("purged");
     void second.client.deleteQueue("deleted", false, false);
-    expect(await Promise.all(fetches)).toEqual([null, null]);
+    for (const each of fetches) expect(await each).toBeNull();
   });
 
   test("restored queues stay out of memory until somebody asks for their messages", async () => {
