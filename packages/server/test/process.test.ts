@@ -24,9 +24,9 @@ class Process {
   errors = "";
 
   constructor(args: readonly string[], variables: Readonly<Record<string, string>>) {
-    const env = { ...process.env, ...variables };
-    // The tests themselves run under npm; the broker must not think that it does.
-    delete env.npm_lifecycle_event;
+    // The tests themselves run under npm, and perhaps with settings for another broker.
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|JACKALOPE_)/.test(name));
+    const env = { ...Object.fromEntries(inherited), ...variables };
     this.child = spawn(process.execPath, [jackalope, ...args], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     this.child.stdout?.on("data", (chunk: Buffer) => {
       this.#output += chunk.toString();

@@ -1,5 +1,10 @@
+import { randomBytes } from "node:crypto";
 import fs from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Where there is no /proc a process is known by its pid alone. */
+const unknownIdentity = "unknown";
 
 /** Another broker uses the directory. */
 export class DirectoryInUseError extends Error {
@@ -12,35 +17,52 @@ export class DirectoryInUseError extends Error {
   }
 }
 
+const attemptsMax = 4;
+const retryMsMax = 40;
+
 /**
- * Takes `directory/lock` for this process; resolves with the release. The file names the pid, and the start time of that
- * process beside it because pids are reused: a lock left by a process that is gone is taken over.
+ * Takes the directory for this process; resolves with the release. The lock is an empty file that names its owner:
+ *
+ *     lock.<pid>.<when the process started>.<random>
+ *
+ * The start time is there because pids are reused. Whoever comes puts its own file down first and looks at the others
+ * then, so of two that come at once never both get in; at worst both step back, and try again a little later. A file
+ * whose process is gone holds nobody off and is removed, which harms nobody because no name comes twice.
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, "lock");
-  const content = `${process.pid} ${(await processIdentity(process.pid)) ?? ""}\n`;
-  for (let attempt = 0; attempt < 10; attempt++) {
-    try {
-      await fs.writeFile(path, content, { flag: "wx", mode: 0o640 });
-      return () => fs.rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const found = await fs.readFile(path, "utf8").catch(() => null);
-    if (found === null) continue; // released just now
-    const pid = Number.parseInt(found, 10);
-    if (await isAlive(pid, found)) throw new DirectoryInUseError(directory, pid);
-    await removeStale(path, found);
+  const identity = (await processIdentity(process.pid)) ?? unknownIdentity;
+  for (let attempt = 1; ; attempt++) {
+    const name = `lock.${process.pid}.${identity}.${randomBytes(6).toString("hex")}`;
+    const path = join(directory, name);
+    const release = (): Promise<void> => fs.rm(path, { force: true });
+    await fs.writeFile(path, "", { flag: "wx", mode: 0o640 });
+    const holder = await otherHolder(directory, name).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    if (holder === 0) return release;
+    await release();
+    if (attempt === attemptsMax) throw new DirectoryInUseError(directory, holder);
+    await delay(Math.random() * retryMsMax);
   }
-  throw new Error(`cannot take the lock ${path}: it keeps changing`);
 }
 
-/** True where the process that wrote `content` still runs. */
-async function isAlive(pid: number, content: string): Promise<boolean> {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  const written = content.slice(content.indexOf(" ") + 1).trim();
-  const identity = await processIdentity(pid);
-  if (identity !== null && written !== "") return identity === written;
+/** The pid of a living process that has or wants the directory, 0 where there is none. Removes the files of dead ones. */
+async function otherHolder(directory: string, ownName: string): Promise<number> {
+  for (const name of await fs.readdir(directory)) {
+    const [prefix, pidText, identity] = name.split(".");
+    if (prefix !== "lock" || name === ownName || pidText === undefined || identity === undefined) continue;
+    const pid = Number(pidText);
+    if (await isAlive(pid, identity)) return pid;
+    await fs.rm(join(directory, name), { force: true });
+  }
+  return 0;
+}
+
+/** True where the process that took the lock as `identity` still runs. */
+async function isAlive(pid: number, identity: string): Promise<boolean> {
+  const now = await processIdentity(pid);
+  if (now !== null && identity !== unknownIdentity) return now === identity;
   try {
     process.kill(pid, 0);
     return true;
@@ -56,21 +78,8 @@ async function processIdentity(pid: number): Promise<string | null> {
     // The second field is the command in parentheses and may hold anything, so count from the last parenthesis.
     const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
     const boot = await fs.readFile("/proc/sys/kernel/random/boot_id", "utf8");
-    return `${boot.trim()}/${startTime}`;
+    return `${boot.slice(0, 8)}-${startTime}`;
   } catch {
     return null;
   }
-}
-
-/** Moves the stale lock away; of two processes that do so at once only one moves the stale file, the other puts back. */
-async function removeStale(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}`;
-  try {
-    await fs.rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
-  }
-  if ((await fs.readFile(aside, "utf8")) !== stale) await fs.link(aside, path).catch(() => {});
-  await fs.rm(aside, { force: true });
 }

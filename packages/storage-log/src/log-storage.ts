@@ -91,7 +91,9 @@ class LogStorage implements StorageEngine {
     await this.#files.makeDirectory(this.#segmentFiles.directory);
     this.#unlock = await this.#files.lock(directory);
     try {
+      // Names that a crashed process left may not be on the disk yet.
       await this.#files.syncDirectory(directory);
+      await this.#files.syncDirectory(this.#segmentFiles.directory);
       await this.#recover(listener, visitor);
     } catch (error) {
       await this.#release();

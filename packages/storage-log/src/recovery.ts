@@ -75,7 +75,7 @@ export class Recovery {
       this.#checkPrevious(header);
       this.#lastLsn = Math.max(this.#lastLsn, header.lastLsn);
       this.#closed = false;
-      this.#durableBytes = segmentHeaderBytes;
+      this.#durableBytes = 0;
       segments.add(segment);
       const end = await this.#batches(segment, file, last);
       segment.end = segment.base + end;

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { FaultyFile, type Survival } from "./faulty-file.ts";
 
 /** What changes a disk, and so what can fail or be the last thing that a process does. */
@@ -139,9 +140,11 @@ export class FaultyDisk {
     this.#nameChanges.push({ path, file });
   }
 
-  syncNames(): void {
-    for (const change of this.#nameChanges) this.#applyName(change);
-    this.#nameChanges = [];
+  /** Makes the names directly in `directory` durable. */
+  syncNames(directory: string): void {
+    const inDirectory = (change: NameChange): boolean => dirname(change.path) === directory;
+    for (const change of this.#nameChanges.filter(inDirectory)) this.#applyName(change);
+    this.#nameChanges = this.#nameChanges.filter((change) => !inDirectory(change));
   }
 
   lock(life: number, path: string): () => Promise<void> {
@@ -198,8 +201,8 @@ export class FaultyProcess {
     return this.#disk.change(this.#life, "remove", () => this.#disk.changeName(path, null));
   }
 
-  syncDirectory(_path: string): Promise<void> {
-    return this.#disk.change(this.#life, "syncDirectory", () => this.#disk.syncNames());
+  syncDirectory(path: string): Promise<void> {
+    return this.#disk.change(this.#life, "syncDirectory", () => this.#disk.syncNames(path));
   }
 
   async lock(path: string): Promise<() => Promise<void>> {
