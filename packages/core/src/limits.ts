@@ -6,6 +6,10 @@ export interface Limits {
   readonly nameBytesMax: number;
   /** Bodies a queue keeps in memory before it pages the rest to the engine. */
   readonly queueWindowBytesMax: number;
+  /** Bodies that the windows of all queues keep in memory together. */
+  readonly windowBytesMax: number;
+  /** What a queue may keep in memory even where `windowBytesMax` is reached. */
+  readonly queueWindowBytesMin: number;
   /** Messages of the window, whatever their size. */
   readonly queueWindowMessagesMax: number;
   /** Messages read back from the engine at a time. */
@@ -33,6 +37,8 @@ export const defaultLimits: Limits = {
   messageBytesMax: 16 * 1024 * 1024,
   nameBytesMax: 255,
   queueWindowBytesMax: 8 * 1024 * 1024,
+  windowBytesMax: 256 * 1024 * 1024,
+  queueWindowBytesMin: 64 * 1024,
   queueWindowMessagesMax: 16_384,
   pageMessagesMax: 1024,
   undurableBytesMax: 16 * 1024 * 1024,

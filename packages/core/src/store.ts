@@ -22,6 +22,8 @@ interface PendingPromise {
  */
 export class Store implements StorageListener, TurnTask {
   readonly engine: StorageEngine;
+  /** What the windows of all storing queues hold in memory. Kept by the ready lists. */
+  windowBytes = 0;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly #turn: Turn;

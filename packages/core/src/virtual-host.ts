@@ -6,6 +6,7 @@ import { newRouting, type RoutingTable, routeInto } from "./exchange/router.ts";
 import { emptyFieldTable, type FieldTable } from "./field-value.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
+import { newName } from "./names.ts";
 import { type DeathReason, deadLetterMessage, deathCycles } from "./queue/dead-letter.ts";
 import { Queue } from "./queue/queue.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
@@ -34,6 +35,8 @@ const predeclared: readonly (readonly [name: string, type: ExchangeType])[] = [
   ["amq.headers", "headers"],
   ["amq.match", "headers"],
 ];
+
+const replyQueuePrefix = "amq.rabbitmq.reply-to.";
 
 /** One name space of exchanges and queues, and the way of a message through it. */
 export class VirtualHost implements QueueHost, RoutingTable {
@@ -93,7 +96,9 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const routing = newRouting();
     routeInto(this, source, route.routingKey, () => emptyFieldTable, routing);
     route.source = source;
-    route.targets = routing.readsHeaders ? null : [...routing.queues];
+    // Reply addresses come and go with every RPC client: that must not make everybody else look for their routes again.
+    const fleeting = source.name === "" && route.routingKey.startsWith(replyQueuePrefix);
+    route.targets = routing.readsHeaders || fleeting ? null : [...routing.queues];
     route.version = this.topologyVersion;
   }
 
@@ -200,7 +205,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
   }
 
   /** An address for direct replies to one channel. */
-  openReplyQueue(name: string, owner: QueueOwner): Queue {
+  openReplyQueue(owner: QueueOwner): Queue {
+    const name = newName(replyQueuePrefix);
     const spec = { durable: false, exclusive: true, autoDelete: false, arguments: emptyFieldTable };
     const options = readQueueArguments(emptyFieldTable, name, this.name);
     const queue = new Queue({ id: 0, name, spec, options, owner }, this);
@@ -212,8 +218,6 @@ export class VirtualHost implements QueueHost, RoutingTable {
     queue.purge();
     queue.retire();
     this.#replyQueues.delete(queue.name);
-    // Whoever remembered a route to it has to see that it is gone.
-    this.topologyVersion++;
   }
 
   #publishToOne(queue: Queue, message: Message): number {

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname, resolve } from "node:path";
 import { lockDirectory } from "./directory-lock.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
 
@@ -53,10 +54,26 @@ class NodeFile implements LogFile {
   }
 }
 
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await fs.promises.open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The files of the operating system. */
 export const nodeFiles: LogFiles = {
   async makeDirectory(path) {
-    await fs.promises.mkdir(path, { recursive: true });
+    const first = await fs.promises.mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    // The new names, too, have to survive a power failure.
+    const top = dirname(resolve(first));
+    for (let parent = dirname(resolve(path)); parent.length >= top.length; parent = dirname(parent)) {
+      await syncDirectory(parent);
+      if (parent === dirname(parent)) break;
+    }
   },
   list(path) {
     return fs.promises.readdir(path);
@@ -71,13 +88,6 @@ export const nodeFiles: LogFiles = {
   async remove(path) {
     await fs.promises.rm(path, { force: true });
   },
-  async syncDirectory(path) {
-    const handle = await fs.promises.open(path, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncDirectory,
   lock: lockDirectory,
 };

@@ -68,8 +68,7 @@ export class Consumers {
     if (!spec.noAck) throw new BrokerError("precondition-failed", "reply consumer cannot acknowledge");
     if (this.#replyQueue !== null) throw new BrokerError("precondition-failed", "reply consumer already set");
     const tag = this.#claimTag(spec.tag);
-    const name = newName("amq.rabbitmq.reply-to.");
-    const queue = this.#channel.connection.virtualHost.openReplyQueue(name, this.#channel.connection);
+    const queue = this.#channel.connection.virtualHost.openReplyQueue(this.#channel.connection);
     this.#replyQueue = queue;
     const consumer = new Consumer(this.#channel, queue, tag, spec, 0, 0);
     this.#byTag.set(tag, consumer);

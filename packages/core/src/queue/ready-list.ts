@@ -68,7 +68,7 @@ export class ReadyList {
     this.#bytes += sizeBytes;
     if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
       this.#window.push(entry);
-      this.#windowBytes += sizeBytes;
+      this.#weighWindow(sizeBytes);
       return;
     }
     const stored = this.#queue.stores && entry.message.lsn > 0;
@@ -93,7 +93,7 @@ export class ReadyList {
     let entry = this.#returned.shift();
     if (entry === null) {
       entry = this.#window.shift();
-      if (entry !== null) this.#windowBytes -= entry.message.sizeBytes;
+      if (entry !== null) this.#weighWindow(-entry.message.sizeBytes);
       if (this.#paged.count > 0) this.#pageIn();
     }
     if (entry !== null) this.#bytes -= entry.message.sizeBytes;
@@ -109,13 +109,19 @@ export class ReadyList {
     this.#incoming = [];
     for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) settle(row.lsn);
     this.#bytes = 0;
-    this.#windowBytes = 0;
+    this.#weighWindow(-this.#windowBytes);
   }
 
   #fitsWindow(): boolean {
     if (!this.#queue.stores) return true;
-    const limits = this.#store.limits;
-    return this.#windowBytes < limits.queueWindowBytesMax && this.#window.count < limits.queueWindowMessagesMax;
+    const { limits } = this.#store;
+    if (this.#windowBytes >= limits.queueWindowBytesMax || this.#window.count >= limits.queueWindowMessagesMax) return false;
+    return this.#store.windowBytes < limits.windowBytesMax || this.#windowBytes < limits.queueWindowBytesMin;
+  }
+
+  #weighWindow(addedBytes: number): void {
+    this.#windowBytes += addedBytes;
+    if (this.#queue.stores) this.#store.windowBytes += addedBytes;
   }
 
   /** Begins to read the next rows back where the window runs low. */
@@ -157,7 +163,7 @@ export class ReadyList {
     for (const row of rows) {
       const entry = row.resident ?? this.#revive(row, messages[next++] as Message);
       this.#window.push(entry);
-      this.#windowBytes += entry.message.sizeBytes;
+      this.#weighWindow(entry.message.sizeBytes);
     }
     this.#queue.dispatch();
     this.#queue.pagedIn();

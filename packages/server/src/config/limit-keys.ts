@@ -18,6 +18,11 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "queueWindowBytesMax",
     "Message bytes that one queue keeps in memory. The rest is read back from the store when its turn comes.",
   ),
+  windowBytesMax: sized("windowBytesMax", "Message bytes that all durable queues together keep in memory."),
+  queueWindowBytesMin: sized(
+    "queueWindowBytesMin",
+    "Message bytes that a durable queue may keep in memory even where all together have reached their bound.",
+  ),
   queueWindowMessagesMax: counted(
     "queueWindowMessagesMax",
     "Messages that one queue keeps in memory, whatever their size.",
