@@ -33,6 +33,8 @@ function succeeds(text, attempt) {
 let open = 3;
 await new Promise((resolve) => {
   channel.consume(work, async (message) => {
+    // That is how amqplib tells that the queue was deleted.
+    if (message === null) return;
     const text = message.content.toString();
     const attempt = rejections(message) + 1;
     if (succeeds(text, attempt)) {

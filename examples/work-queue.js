@@ -20,6 +20,7 @@ async function startWorker(name) {
   // One job at a time: the next one goes to whoever is free.
   await channel.prefetch(1);
   await channel.consume(queue, async (message) => {
+    // That is how amqplib tells that the queue was deleted.
     if (message === null) return;
     await work();
     console.log(`${name} did ${message.content}`);

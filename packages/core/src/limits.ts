@@ -2,8 +2,6 @@
 export interface Limits {
   /** Largest message body accepted. */
   readonly messageBytesMax: number;
-  /** Exchange, queue and routing-key names: AMQP's short string. */
-  readonly nameBytesMax: number;
   /** Bodies a queue keeps in memory before it pages the rest to the engine. */
   readonly queueWindowBytesMax: number;
   /** Bodies that the windows of all queues keep in memory together. */
@@ -35,7 +33,6 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   messageBytesMax: 16 * 1024 * 1024,
-  nameBytesMax: 255,
   queueWindowBytesMax: 8 * 1024 * 1024,
   windowBytesMax: 256 * 1024 * 1024,
   queueWindowBytesMin: 64 * 1024,

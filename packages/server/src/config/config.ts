@@ -38,7 +38,7 @@ export interface Config extends ConfigurableLimits {
 }
 
 /** The bounds of the core that may be set by their own names. */
-export type ConfigurableLimits = Omit<Limits, "messageBytesMax" | "nameBytesMax">;
+export type ConfigurableLimits = Omit<Limits, "messageBytesMax">;
 
 /** `amqpPort` as it stands in the TOML file and, behind `--`, on the command line: `amqp-port`. */
 export function kebabName(key: string): string {
