@@ -1,4 +1,5 @@
 // Priorities: what is urgent is delivered before what came earlier.
+import { EventEmitter, once } from "node:events";
 import { connect } from "amqplib";
 
 const connection = await connect(process.env.AMQP_URL ?? "amqp://127.0.0.1");
@@ -17,12 +18,13 @@ await channel.waitForConfirms();
 
 // With a prefetch of 1 the broker still decides what comes next. A large one would have taken the leaflet already.
 await channel.prefetch(1);
-await new Promise((resolve) => {
-  let delivered = 0;
-  channel.consume(queue, (message) => {
-    console.log(`priority ${message.properties.priority}: ${message.content}`);
-    channel.ack(message);
-    if (++delivered === letters.length) resolve();
-  });
+const events = new EventEmitter();
+const allDelivered = once(events, "all delivered");
+let delivered = 0;
+await channel.consume(queue, (message) => {
+  console.log(`priority ${message.properties.priority}: ${message.content}`);
+  channel.ack(message);
+  if (++delivered === letters.length) events.emit("all delivered");
 });
+await allDelivered;
 await connection.close();

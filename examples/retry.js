@@ -1,6 +1,7 @@
 // Retry after a while, and give up after some attempts, by a TTL and dead-lettering alone:
 //
 //   work --rejected--> wait --expired after 100 ms--> work ... and after three attempts --> failed
+import { EventEmitter, once } from "node:events";
 import { connect } from "amqplib";
 
 const work = "example.retry.work";
@@ -31,30 +32,34 @@ function succeeds(text, attempt) {
 }
 
 let open = 3;
-await new Promise((resolve) => {
-  channel.consume(work, async (message) => {
-    // That is how amqplib tells that the queue was deleted.
-    if (message === null) return;
-    const text = message.content.toString();
-    const attempt = rejections(message) + 1;
-    if (succeeds(text, attempt)) {
-      console.log(`${text}: done at attempt ${attempt}`);
-      channel.ack(message);
-      open--;
-    } else if (attempt < attemptsMax) {
-      console.log(`${text}: attempt ${attempt} failed, again in 100 ms`);
-      channel.reject(message, false);
-    } else {
-      console.log(`${text}: given up after ${attempt} attempts`);
-      // First into the other queue, and only when the broker has it there, out of this one.
-      channel.sendToQueue(failed, message.content, { persistent: true, headers: message.properties.headers });
-      await channel.waitForConfirms();
-      channel.ack(message);
-      open--;
-    }
-    if (open === 0) resolve();
-  });
+const events = new EventEmitter();
+const allSettled = once(events, "all settled");
+
+async function handle(message) {
+  const text = message.content.toString();
+  const attempt = rejections(message) + 1;
+  if (!succeeds(text, attempt) && attempt < attemptsMax) {
+    console.log(`${text}: attempt ${attempt} failed, again in 100 ms`);
+    channel.reject(message, false);
+    return;
+  }
+  if (succeeds(text, attempt)) {
+    console.log(`${text}: done at attempt ${attempt}`);
+  } else {
+    console.log(`${text}: given up after ${attempt} attempts`);
+    // First into the other queue, and only when the broker has it there, out of this one.
+    channel.sendToQueue(failed, message.content, { persistent: true, headers: message.properties.headers });
+    await channel.waitForConfirms();
+  }
+  channel.ack(message);
+  if (--open === 0) events.emit("all settled");
+}
+
+await channel.consume(work, (message) => {
+  // Null is how amqplib tells that the queue was deleted.
+  if (message !== null) void handle(message);
 });
+await allSettled;
 
 const { messageCount } = await channel.checkQueue(failed);
 console.log(`${messageCount} message to look at`);

@@ -1,5 +1,5 @@
 // A work queue: jobs are shared out among workers, and none is lost when a worker or the broker goes.
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect } from "amqplib";
 
 const queue = "example.jobs";
@@ -13,29 +13,25 @@ await producer.waitForConfirms();
 console.log("6 jobs are safe with the broker");
 
 let done = 0;
-const finished = new AbortController();
+const events = new EventEmitter();
+const allDone = once(events, "all done");
 
 async function startWorker(name) {
   const channel = await connection.createChannel();
   // One job at a time: the next one goes to whoever is free.
   await channel.prefetch(1);
-  await channel.consume(queue, async (message) => {
-    // That is how amqplib tells that the queue was deleted.
-    if (message === null) return;
-    await work();
+  const finish = (message) => {
     console.log(`${name} did ${message.content}`);
     // Without this the job would go to another worker once this one's channel is gone.
     channel.ack(message);
-    if (++done === 6) finished.abort();
+    if (++done === 6) events.emit("all done");
+  };
+  await channel.consume(queue, (message) => {
+    // The timer stands for work that takes a while. Null is how amqplib tells that the queue was deleted.
+    if (message !== null) setTimeout(finish, 20, message);
   });
 }
 
-/** Stands for something that takes a while. */
-function work() {
-  return new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-const allDone = once(finished.signal, "abort");
 await Promise.all([startWorker("worker A"), startWorker("worker B")]);
 await allDone;
 await producer.deleteQueue(queue);

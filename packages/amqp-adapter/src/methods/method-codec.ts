@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { syntaxError } from "../amqp-error.ts";
 import { cannotDecode } from "../frame-error.ts";
-import { decodeFieldTable, fieldTableEnd } from "../field-table.ts";
+import { decodeFieldTable } from "../field-table.ts";
 import { fieldTableBytes, writeFieldTable } from "../field-table-writer.ts";
 import type { ArgumentType, ArgumentTypes, MethodArguments, MethodDefinition } from "./definition.ts";
 
@@ -69,9 +69,9 @@ class ArgumentReader {
       }
       case "table": {
         const at = this.take(4);
-        const end = fieldTableEnd(this.bytes, at, this.end);
-        this.position = end;
-        return decodeFieldTable(this.bytes, at, end);
+        // Like any argument cut short: 501, where a fault inside of the table is 502.
+        this.take(this.bytes.readUInt32BE(at));
+        return decodeFieldTable(this.bytes, at, this.position);
       }
     }
   }
