@@ -67,7 +67,7 @@ describe("frames", () => {
     for (let cut = 0; cut <= stream.length; cut += 7) {
       const seen: string[] = [];
       const decoder: FrameDecoder = new FrameDecoder(4096, {
-        onFrame(type, channel, bytes, start, end) {
+        onFrame(_type, _channel, bytes, start, end) {
           seen.push(bytes.toString("latin1", start, end));
           decoder.stopped = true;
         },

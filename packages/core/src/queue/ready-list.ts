@@ -115,7 +115,8 @@ export class ReadyList {
   #fitsWindow(): boolean {
     if (!this.#queue.stores) return true;
     const { limits } = this.#store;
-    if (this.#windowBytes >= limits.queueWindowBytesMax || this.#window.count >= limits.queueWindowMessagesMax) return false;
+    if (this.#windowBytes >= limits.queueWindowBytesMax || this.#window.count >= limits.queueWindowMessagesMax)
+      return false;
     return this.#store.windowBytes < limits.windowBytesMax || this.#windowBytes < limits.queueWindowBytesMin;
   }
 
