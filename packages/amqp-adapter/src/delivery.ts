@@ -1,4 +1,4 @@
-import { emptyFieldTable, type Message, type Outbox, withField } from "@jackalope/core/adapter";
+import { copyBytes, emptyFieldTable, type Message, type Outbox, withField } from "@jackalope/core/adapter";
 import { frameEndByte, frameHeaderBytes, frameOverheadBytes, frameTypes } from "./codec.ts";
 import { amqpFormat, encodeAddress } from "./mapping.ts";
 import { basicDeliver } from "./methods/basic.ts";
@@ -17,8 +17,6 @@ import { encodeProperties } from "./property-codec.ts";
 const tagBytes = 9;
 /** Class, weight and body size before the flags of a content header. */
 const headerPrefixBytes = 12;
-/** Below this a loop over the bytes is quicker than a call into the copy routine. */
-const shortCopyBytes = 48;
 const uint32Range = 0x1_0000_0000;
 
 /** The beginning of every basic.deliver to one consumer: frame header with the size left open, ids, consumer tag. */
@@ -49,18 +47,6 @@ export function nativeForDelivery(message: Message, deliveryCount: number): Uint
     value: BigInt(deliveryCount),
   });
   return encodeProperties({ ...properties, headers });
-}
-
-/** Copies a range; short ones byte by byte. Returns the end in `target`. */
-function copyBytes(source: Uint8Array, start: number, end: number, target: Buffer, at: number): number {
-  const length = end - start;
-  if (length > shortCopyBytes) {
-    target.set(source.subarray(start, end), at);
-    return at + length;
-  }
-  let to = at;
-  for (let from = start; from < end; from++) target[to++] = source[from] as number;
-  return to;
 }
 
 /** Writes type, channel and payload size; returns where the payload begins. */

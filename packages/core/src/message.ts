@@ -6,8 +6,8 @@ import type { Route } from "./route.ts";
 const noKeys: readonly string[] = [];
 
 /** Small messages share slabs of this size: one that stays pins at most so much, and a copy costs no view object. */
-const slabBytes = 8 * 1024;
-const slabMessageBytesMax = slabBytes / 4;
+const slabBytes = 16 * 1024;
+const slabMessageBytesMax = slabBytes / 8;
 const gapBytesMax = 16;
 let slab: Buffer = Buffer.alloc(0);
 let slabPosition = 0;

@@ -55,6 +55,8 @@ export class Queue {
   readonly consumers: ConsumerSet;
   /** Bindings that lead here. */
   readonly incoming: Set<Binding> = new Set();
+  /** True where deliveries carry `x-delivery-count`. */
+  readonly countsDeliveries: boolean;
   unackedCount = 0;
   deleted = false;
   readonly #host: QueueHost;
@@ -82,6 +84,7 @@ export class Queue {
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
     this.idList = [identity.id];
     this.#host = host;
+    this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
     this.#bounded = options.lengthMax >= 0 || options.lengthBytesMax >= 0;
     this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
@@ -103,11 +106,6 @@ export class Queue {
   /** True while one consumer has the queue to itself. */
   get exclusivelyConsumed(): boolean {
     return this.#exclusiveConsumer !== null;
-  }
-
-  /** True where deliveries carry `x-delivery-count`. */
-  get countsDeliveries(): boolean {
-    return this.options.deliveryLimit >= 0 || this.options.type === "quorum";
   }
 
   /** Hands an un-owned message to an idle auto-ack consumer; false where there is none. */
