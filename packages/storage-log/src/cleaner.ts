@@ -1,18 +1,14 @@
 import type { Logger } from "@jackalope/core/storage";
 import type { CommitLoop } from "./commit-loop.ts";
-import { definitionKey } from "./definition-record.ts";
-import { deleteKind, messageKind, putKind, segmentHeaderBytes, settleKind } from "./layout.ts";
+import { Copier } from "./copier.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentFiles } from "./segment-files.ts";
-import { SegmentScanner } from "./segment-scanner.ts";
-import { visitSettles } from "./settle-lists.ts";
 import type { Tail } from "./tail.ts";
 
-/** Garbage up to so many segments is let be, however little lives. */
+/** Garbage up to so many segments is let be, unless it costs next to nothing to be rid of it. */
 const garbageSegmentsMin = 2;
-/** What is copied in one turn of the event loop, and what copies may wait for the disk. */
-const turnBytes = 256 << 10;
-const pendingBytesMax = 4 << 20;
+/** Copying up to this share of a segment counts as next to nothing. */
+const cheapShare = 1 / 16;
 
 export interface CleanerOptions {
   readonly tail: Tail;
@@ -26,23 +22,32 @@ export interface CleanerOptions {
  * Keeps garbage bounded, in the background and one segment at a time. A sealed segment goes
  *
  *     by itself       when nothing in it lives and no older segment is left that its settles and deletes speak about;
- *     after copying   when garbage is more than what lives (and more than two segments): the emptiest one's live
- *                     records, and the settles and deletes that older segments still need, are appended anew, keeping
- *                     their Lsns, and the file is deleted once the copies are synced.
+ *     after copying   when next to nothing in it lives, or when garbage is more than what lives (and more than two
+ *                     segments): the live records of the one that costs the least, and the settles and deletes that
+ *                     older segments still need, are appended anew, keeping their Lsns, and the file is deleted once the
+ *                     copies are synced;
+ *     in need         while the disk is full, when all in it is settled and only the settles are not durable.
+ *
+ * Definitions wander along: when a segment is sealed, those in it and before it are copied on, as long as they are few.
+ * So a full disk finds them in the newest segments, and those with messages can go.
  */
 export class Cleaner {
   readonly #options: CleanerOptions;
+  readonly #copier: Copier;
   #running: Promise<void> | null = null;
   #stopped = false;
+  /** The newest segment whose definitions were looked at. */
+  #lookedAt: Segment | null = null;
 
   constructor(options: CleanerOptions) {
     this.#options = options;
+    this.#copier = new Copier(options);
   }
 
   /** Looks whether there is something to do; called after each commit. */
   check(): void {
     if (this.#running !== null || this.#stopped || this.#options.commits.failing) return;
-    if (this.#dead() === null && this.#victim() === null) return;
+    if (this.#dead() === null && this.#newlySealed() === null && this.#victim() === null) return;
     this.#running = this.#run().finally(() => {
       this.#running = null;
     });
@@ -51,11 +56,33 @@ export class Cleaner {
   /** Begins nothing more; what is under way ends soon. Copies without their deletion do no harm. */
   stop(): void {
     this.#stopped = true;
+    this.#copier.stop();
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     await this.#running;
+  }
+
+  /**
+   * The disk is full: deletes the oldest segment in which everything is settled, and so makes the settles durable that
+   * cannot be written. Resolves with false where there is none.
+   */
+  async relieve(): Promise<boolean> {
+    const { tail, files, logger } = this.#options;
+    for (const segment of [...tail.segments.list]) {
+      if (segment.removal !== null || !this.#expendable(segment)) continue;
+      const file = files.path(segment.id);
+      try {
+        await this.#remove(segment);
+      } catch (error) {
+        logger.warn({ file, error: (error as Error).message }, "cannot delete a segment of the log");
+        continue;
+      }
+      logger.warn({ file }, "the disk is full: deleted a segment in which everything is settled");
+      return true;
+    }
+    return false;
   }
 
   async #run(): Promise<void> {
@@ -66,6 +93,12 @@ export class Cleaner {
         segment = this.#dead();
         if (segment !== null) {
           await this.#remove(segment);
+          continue;
+        }
+        segment = this.#newlySealed();
+        if (segment !== null) {
+          this.#lookedAt = segment;
+          await this.#moveDefinitions(segment);
           continue;
         }
         segment = this.#victim();
@@ -82,37 +115,101 @@ export class Cleaner {
   /** A segment that can be deleted as it is. */
   #dead(): Segment | null {
     const { commits, tail } = this.#options;
-    for (const segment of tail.segments.list) {
+    const { list } = tail.segments;
+    for (const [index, segment] of list.entries()) {
       if (!segment.sealed || segment.liveRecords > 0 || segment.deadSequence > commits.syncedSequence) continue;
-      if (!segment.pinned()) return segment;
+      if (!segment.pinned() && this.#succeeded(index)) return segment;
     }
     return null;
   }
 
-  /** The sealed segment with the smallest live share, null while there is little garbage. */
+  /** The newest file stays: only it knows how far the Lsns had come. */
+  #succeeded(index: number): boolean {
+    const { list } = this.#options.tail.segments;
+    if (list[index]?.id === 0) return true;
+    for (let next = index + 1; next < list.length; next++) if ((list[next] as Segment).id > 0) return true;
+    return false;
+  }
+
+  /**
+   * Everything in the file is settled or has a durable successor, and deleting it brings nothing back. What is settled
+   * within a group has to wait for the group, whose other writes are not durable.
+   */
+  #expendable(segment: Segment): boolean {
+    const { commits, tail } = this.#options;
+    if (!segment.sealed || segment.id === 0 || segment.liveRecords > 0) return false;
+    if (segment.syncedBytes < segment.fileBytes || segment.neededSequence > commits.syncedSequence) return false;
+    if (segment.pinned() || segment.hasOriginals) return false;
+    return this.#succeeded(tail.segments.list.indexOf(segment));
+  }
+
+  /** The newest sealed segment, where its definitions were not looked at yet. */
+  #newlySealed(): Segment | null {
+    const { list } = this.#options.tail.segments;
+    for (let index = list.length - 1; index >= 0; index--) {
+      const segment = list[index] as Segment;
+      if (segment.sealed && segment.id > 0 && segment.syncedBytes === segment.fileBytes) {
+        return segment === this.#lookedAt ? null : segment;
+      }
+    }
+    return null;
+  }
+
+  /** Copies the definitions up to the end of `newest` on, unless they are too many to do so for every segment. */
+  async #moveDefinitions(newest: Segment): Promise<void> {
+    const { tail, commits, segmentBytes } = this.#options;
+    const holders = new Set<Segment>();
+    let bytes = 0;
+    for (const [, { address, length }] of tail.definitions.entries()) {
+      if (address >= newest.end) continue;
+      bytes += length;
+      if (bytes > segmentBytes * cheapShare) return;
+      holders.add(tail.segments.find(address));
+    }
+    for (const segment of holders) {
+      if (!segment.uncleanable && !(await this.#copier.copyDefinitions(segment))) return;
+    }
+    if (holders.size > 0) commits.request();
+  }
+
+  /** The sealed segment that costs the least to be rid of for what it gives, null while there is little garbage. */
   #victim(): Segment | null {
     let total = 0;
     let live = 0;
     let best: Segment | null = null;
-    let bestShare = 1;
+    let bestCost = Number.POSITIVE_INFINITY;
     for (const segment of this.#options.tail.segments.list) {
       if (!segment.sealed || segment.syncedBytes < segment.fileBytes || segment.uncleanable) continue;
-      const kept = segment.liveBytes + segment.carriedBytes;
-      total += segment.fileBytes;
+      const { fileBytes } = segment;
+      const free = !segment.pinned();
+      const kept = segment.liveBytes + (free ? 0 : segment.carriedBytes);
+      total += fileBytes;
       live += kept;
-      const share = kept / segment.fileBytes;
-      if (share < bestShare) {
+      // What only has to be written elsewhere is found without reading the rest.
+      if (free && segment.liveRecords > 0 && kept <= fileBytes * cheapShare) return segment;
+      const cost = ((free ? kept : fileBytes) + kept) / (fileBytes - kept);
+      if (kept < fileBytes && cost < bestCost) {
         best = segment;
-        bestShare = share;
+        bestCost = cost;
       }
     }
     const garbageMax = Math.max(garbageSegmentsMin * this.#options.segmentBytes, live);
     return total - live > garbageMax ? best : null;
   }
 
-  async #remove(segment: Segment): Promise<void> {
+  /** Deletes the segment, once. */
+  #remove(segment: Segment): Promise<void> {
+    segment.removal ??= this.#removeFile(segment).catch((error: unknown) => {
+      segment.removal = null;
+      throw error;
+    });
+    return segment.removal;
+  }
+
+  async #removeFile(segment: Segment): Promise<void> {
     const { tail, files } = this.#options;
-    if (segment.id > 0) await files.remove(segment);
+    const oldest = tail.segments.list.find((other) => other.id > 0) === segment;
+    if (segment.id > 0) await files.remove(segment, oldest);
     else segment.removed = true;
     tail.segments.remove(segment);
     tail.definitions.prune();
@@ -120,83 +217,9 @@ export class Cleaner {
   }
 
   async #clean(segment: Segment): Promise<void> {
-    const { tail, files, commits, logger } = this.#options;
-    const file = await files.acquire(segment);
-    try {
-      const scanner = new SegmentScanner(file, segment.id, segment.fileBytes, segmentHeaderBytes);
-      while (!this.#stopped && (await scanner.next())) await this.#copyBatch(segment, scanner);
-      if (this.#stopped) return;
-      if (scanner.damage !== null) {
-        segment.uncleanable = true;
-        const { at, reason } = scanner.damage;
-        logger.error(
-          { file: files.path(segment.id), offset: at, reason },
-          "a segment of the log is damaged; it is kept",
-        );
-        return;
-      }
-    } finally {
-      files.release(segment);
-    }
-    if (!(await commits.whenSynced(tail.sequence))) return;
-    await this.#remove(segment);
-  }
-
-  async #copyBatch(segment: Segment, scanner: SegmentScanner): Promise<void> {
     const { tail, commits } = this.#options;
-    const { view } = scanner;
-    let turnEnd = scanner.start + turnBytes;
-    for (let at = scanner.start; at < scanner.end && !this.#stopped; at += view.getUint32(at + 4, true)) {
-      this.#copyRecord(segment, scanner, at);
-      if (at < turnEnd) continue;
-      turnEnd = at + turnBytes;
-      commits.request();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (tail.pendingBytes > pendingBytesMax && !this.#stopped) await commits.whenSynced(tail.sequence);
-  }
-
-  #copyRecord(segment: Segment, scanner: SegmentScanner, at: number): void {
-    const { tail } = this.#options;
-    const { buffer, view } = scanner;
-    const address = segment.base + scanner.fileOffset(at);
-    switch (buffer[at + 8]) {
-      case messageKind: {
-        const lsn = view.getFloat64(at + 12, true);
-        if (!tail.index.locate(lsn) || tail.index.address !== address) return;
-        tail.copyMessage(segment, buffer, view, at, tail.index.queuesOf(lsn));
-        return;
-      }
-      case settleKind:
-        this.#copySettles(segment, buffer, view, at);
-        return;
-      case putKind:
-      case deleteKind: {
-        const key = definitionKey(buffer, view, at);
-        const place = tail.definitions.get(key);
-        if (place === undefined || place.address !== address) return;
-        if (place.removed && !place.holders.some((holder) => holder !== segment && !holder.removed)) return;
-        tail.copyDefinition(segment, key, place, buffer, at, at + view.getUint32(at + 4, true));
-        return;
-      }
-      default: // a filler
-    }
-  }
-
-  /** Keeps the settles of messages whose records stand in older segments: without them they would come back. */
-  #copySettles(segment: Segment, buffer: Buffer, view: DataView, at: number): void {
-    const { tail } = this.#options;
-    const { list } = tail.segments;
-    const older = list.slice(0, list.indexOf(segment));
-    if (older.length === 0) return;
-    visitSettles(buffer, view, at, (queueId, lsn) => {
-      let copied = false;
-      for (const holder of older) {
-        if (!holder.mayHold(lsn)) continue;
-        if (!copied) tail.copySettle(holder, queueId, lsn);
-        else tail.gathering?.segment.refer(holder);
-        copied = true;
-      }
-    });
+    const copied = segment.pinned() ? this.#copier.copyNeeded(segment) : this.#copier.copyLive(segment);
+    if (!(await copied)) return;
+    if (await commits.whenSynced(tail.sequence)) await this.#remove(segment);
   }
 }

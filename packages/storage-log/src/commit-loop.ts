@@ -21,11 +21,15 @@ export interface CommitOptions {
   readonly lastSegmentId: number;
   /** Called after each commit: segments may have become free. */
   readonly committed: () => void;
+  /** Called when the disk is full: resolves with true where it made some room. */
+  readonly relieve: () => Promise<boolean>;
 }
 
 const retryMsMin = 50;
 const retryMsMax = 5000;
 
+/** After these a write can work once something else was deleted. */
+const spaceCodes = new Set(["ENOSPC", "EDQUOT"]);
 /** After these a write can simply be tried again; after all others the file's unsynced bytes are not trusted. */
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
 
@@ -136,6 +140,7 @@ export class CommitLoop {
         await this.#attempt(batches);
         break;
       } catch (error) {
+        if (spaceCodes.has((error as NodeJS.ErrnoException).code ?? "") && (await this.#options.relieve())) continue;
         this.#noteFailure(error as Error);
         if (this.#closing) {
           this.#dead = error as Error;

@@ -2,6 +2,7 @@
  * The bytes of the log. All numbers are little-endian; f64 carries integers up to 2^53.
  *
  *     data directory      lock.…   segments/0000000001.log   segments/0000000002.log   …
+ *                         segments/0000000003-0000000007.gone   empty: these were deleted, an older one still exists
  *     segment             | header | batch | batch | …
  *     batch               | header | record | record | …        written by one commit, valid as a whole or not at all
  *     record              | u32 crc | u32 length | u8 kind | …   crc of everything behind it, length of everything
@@ -63,4 +64,21 @@ export function segmentFileName(id: number): string {
 /** The id in a segment's file name, 0 where the name is something else's. */
 export function segmentFileId(name: string): number {
   return /^\d{10}\.log$/.test(name) ? Number(name.slice(0, 10)) : 0;
+}
+
+/** Ids of segments that do not exist any more although an older one does. */
+export interface GoneRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** `0000000003-0000000007.gone` */
+export function goneFileName({ first, last }: GoneRange): string {
+  return `${String(first).padStart(10, "0")}-${String(last).padStart(10, "0")}.gone`;
+}
+
+/** The range in the name of a gone mark, null where the name is something else's. */
+export function goneFileRange(name: string): GoneRange | null {
+  const match = /^(\d{10})-(\d{10})\.gone$/.exec(name);
+  return match === null ? null : { first: Number(match[1]), last: Number(match[2]) };
 }

@@ -1,20 +1,15 @@
 import type { Lsn, Message } from "@jackalope/core/storage";
 import { decodeMessage } from "./message-record.ts";
+import { type Place, readWhole, spanEnd } from "./record-spans.ts";
 import { RouteDecoder } from "./route-cache.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentFiles } from "./segment-files.ts";
 import { isWholeRecord } from "./segment-scanner.ts";
 import type { Tail } from "./tail.ts";
 
-/** Records this close together are read in one go. */
-const gapBytesMax = 16 << 10;
-const spanBytesMax = 1 << 20;
-
 /** A record to read, and where its message goes in the answer. */
-interface Wanted {
+interface Wanted extends Place {
   readonly lsn: Lsn;
-  readonly address: number;
-  readonly length: number;
   readonly position: number;
 }
 
@@ -59,18 +54,12 @@ export class LogReader {
     return wanted;
   }
 
+  /** As `spanEnd`, within one segment. */
   #spanEnd(wanted: readonly Wanted[], first: number): number {
     const { segments } = this.#tail;
-    const start = wanted[first] as Wanted;
-    const segment = segments.find(start.address);
-    let reached = start.address + start.length;
-    let end = first + 1;
-    for (; end < wanted.length; end++) {
-      const next = wanted[end] as Wanted;
-      if (next.address > reached + gapBytesMax || next.address + next.length > start.address + spanBytesMax) break;
-      if (segments.find(next.address) !== segment) break;
-      reached = Math.max(reached, next.address + next.length);
-    }
+    const segment = segments.find((wanted[first] as Wanted).address);
+    let end = spanEnd(wanted, first);
+    while (segments.find((wanted[end - 1] as Wanted).address) !== segment) end--;
     return end;
   }
 
@@ -81,12 +70,8 @@ export class LogReader {
     const segment = this.#tail.segments.find(start);
     const file = await this.#files.acquire(segment);
     try {
-      const buffer = Buffer.allocUnsafeSlow(bytes);
-      for (let done = 0; done < bytes; ) {
-        const read = await file.read(buffer.subarray(done), bytes - done, start - segment.base + done);
-        if (read === 0) throw this.#damaged(segment, start + done, "the file ends too early");
-        done += read;
-      }
+      const buffer = await readWhole(file, start - segment.base, bytes);
+      if (buffer === null) throw this.#damaged(segment, start, "the file ends too early");
       const view = new DataView(buffer.buffer, buffer.byteOffset, bytes);
       for (const { lsn, address, length, position } of wanted) {
         const at = address - start;

@@ -127,6 +127,7 @@ class LogStorage implements StorageEngine {
       syncIntervalMs: this.#options.syncIntervalMs ?? syncIntervalMsDefault,
       lastSegmentId,
       committed: () => this.#cleaner?.check(),
+      relieve: () => this.#cleaner?.relieve() ?? Promise.resolve(false),
     });
     this.#cleaner = new Cleaner({
       tail,

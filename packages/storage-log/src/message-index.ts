@@ -153,6 +153,25 @@ export class MessageIndex {
     sparse.length = length;
   }
 
+  /** The messages with Lsns from `lsnMin` to `lsnMax` whose records lie from address `first` to before `end`. */
+  heldWithin(lsnMin: Lsn, lsnMax: Lsn, first: number, end: number): Lsn[] {
+    const found: Lsn[] = [];
+    for (const [lsn, { address }] of this.#sparse) {
+      if (lsn >= lsnMin && lsn <= lsnMax && address >= first && address < end) found.push(lsn);
+    }
+    for (let number = Math.floor(lsnMin / chunkMessages); number * chunkMessages <= lsnMax; number++) {
+      const chunk = this.#chunks.get(number);
+      if (chunk === undefined || chunk.live === 0) continue;
+      for (let slot = 0; slot < chunkMessages; slot++) {
+        const address = chunk.addresses[slot] as number;
+        if (chunk.lengths[slot] === 0 || address < first || address >= end) continue;
+        const lsn = number * chunkMessages + slot;
+        if (lsn >= lsnMin && lsn <= lsnMax) found.push(lsn);
+      }
+    }
+    return found;
+  }
+
   /** Every held Lsn, ascending. */
   lsns(): Float64Array {
     const all = new Float64Array(this.count);

@@ -1,7 +1,7 @@
 import type { Logger, Lsn, RecoveryVisitor } from "@jackalope/core/storage";
 import { CorruptLogError } from "./corrupt-log-error.ts";
 import type { DefinitionIndex } from "./definition-index.ts";
-import { batchHeaderBytes, closingFlag, segmentFileId, segmentHeaderBytes } from "./layout.ts";
+import { batchHeaderBytes, closingFlag, goneFileRange, segmentFileId, segmentHeaderBytes } from "./layout.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
 import type { MessageIndex } from "./message-index.ts";
 import { repairBatch, repairSegmentHeader } from "./repair.ts";
@@ -52,13 +52,30 @@ export class Recovery {
     const names = await files.list(segmentFiles.directory);
     const ids = names.map(segmentFileId).filter((id) => id > 0);
     ids.sort((a, b) => a - b);
+    segmentFiles.knowGone(names.map(goneFileRange).filter((range) => range !== null));
+    await this.#checkIds(ids);
     for (const id of ids) await this.#segment(id, id === ids.at(-1));
     const active = this.#options.segments.active;
     if (active !== null) active.sealed = false;
     // Messages that were settled in their own batch left no trace, so a crash may have hidden that many Lsns.
     if (!this.#closed) this.#lastLsn += 2 * unwrittenLsnsMax;
     this.#replay.visit(visitor);
-    return { lastLsn: this.#lastLsn, lastSegmentId: ids.at(-1) ?? 0 };
+    return { lastLsn: this.#lastLsn, lastSegmentId: Math.max(active?.id ?? 0, segmentFiles.lastGoneId) };
+  }
+
+  /** Every segment between the oldest and the newest has to be there, unless a mark says that it was deleted. */
+  async #checkIds(ids: readonly number[]): Promise<void> {
+    const { segmentFiles, logger, repair } = this.#options;
+    for (let index = 1; index < ids.length; index++) {
+      const next = ids[index] as number;
+      for (let id = (ids[index - 1] as number) + 1; id < next; id++) {
+        if (segmentFiles.isGone(id)) continue;
+        const path = segmentFiles.path(id);
+        if (!repair) throw new CorruptLogError(path, 0, "the file is missing");
+        logger.error({ file: path }, "repaired the log: a segment is missing; going on without what was in it");
+        await segmentFiles.mark({ first: id, last: id });
+      }
+    }
   }
 
   async #segment(id: number, last: boolean): Promise<void> {
@@ -84,7 +101,7 @@ export class Recovery {
       this.#previous = segment;
     } finally {
       segmentFiles.release(segment);
-      if (removed) await segmentFiles.remove(segment);
+      if (removed) await segmentFiles.removeFile(segment);
     }
   }
 

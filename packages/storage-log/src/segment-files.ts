@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { LogFile, LogFiles } from "./log-files.ts";
-import { segmentFileName } from "./layout.ts";
+import { goneFileName, type GoneRange, segmentFileName } from "./layout.ts";
 import type { Segment } from "./segment.ts";
 import { encodeSegmentHeader, type SegmentHeader } from "./segment-header.ts";
 import { writeFully } from "./write-fully.ts";
@@ -14,6 +14,8 @@ export class SegmentFiles {
   readonly #files: LogFiles;
   /** Opened, the longest unused first. */
   #open = new Set<Segment>();
+  /** What the marks in the directory say. */
+  #gone: GoneRange[] = [];
 
   constructor(files: LogFiles, directory: string) {
     this.#files = files;
@@ -61,14 +63,63 @@ export class SegmentFiles {
     this.#open.add(segment);
   }
 
-  /** Deletes the file for good. Readers that have it open finish. */
-  async remove(segment: Segment): Promise<void> {
+  /**
+   * Deletes the file for good. Readers that have it open finish. Where it is not the `oldest`, a mark in the directory
+   * says that it was not lost; `mark` comes first, so that at no time both are missing.
+   */
+  async remove(segment: Segment, oldest: boolean): Promise<void> {
+    const { id } = segment;
+    const merged = oldest ? [] : await this.mark({ first: id, last: id });
+    await this.removeFile(segment);
+    // What is forgotten behind this does no harm, so it need not be synced.
+    await this.#removeMarks(oldest ? this.#gone.filter((range) => range.first <= id + 1) : merged);
+  }
+
+  /** Deletes the file of a segment that nobody misses: the newest one. */
+  async removeFile(segment: Segment): Promise<void> {
     // A reader that is just opening it would find it gone.
     await segment.opening?.catch(() => {});
     await this.#files.remove(this.path(segment.id));
     await this.#files.syncDirectory(this.directory);
     segment.removed = true;
     if (segment.readers === 0) this.#close(segment);
+  }
+
+  /** Marks of an earlier process. */
+  knowGone(ranges: readonly GoneRange[]): void {
+    this.#gone = [...ranges];
+  }
+
+  /** The highest id in a mark, 0 where there is none. */
+  get lastGoneId(): number {
+    return this.#gone.reduce((highest, range) => Math.max(highest, range.last), 0);
+  }
+
+  isGone(id: number): boolean {
+    return this.#gone.some((range) => range.first <= id && id <= range.last);
+  }
+
+  /** Durably marks ids as gone, in one mark with their neighbours; returns the marks that it makes superfluous. */
+  async mark(range: GoneRange): Promise<readonly GoneRange[]> {
+    let { first, last } = range;
+    const merged = this.#gone.filter((other) => other.last >= first - 1 && other.first <= last + 1);
+    for (const other of merged) {
+      first = Math.min(first, other.first);
+      last = Math.max(last, other.last);
+    }
+    if (merged.some((other) => other.first === first && other.last === last)) return [];
+    const file = await this.#files.open(join(this.directory, goneFileName({ first, last })), "create");
+    await file.close();
+    await this.#files.syncDirectory(this.directory);
+    this.#gone.push({ first, last });
+    return merged;
+  }
+
+  async #removeMarks(ranges: readonly GoneRange[]): Promise<void> {
+    for (const range of ranges) {
+      await this.#files.remove(join(this.directory, goneFileName(range)));
+      this.#gone.splice(this.#gone.indexOf(range), 1);
+    }
   }
 
   async closeAll(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Lsn } from "@jackalope/core/storage";
 import { segmentHeaderBytes } from "./layout.ts";
 import type { LogFile } from "./log-files.ts";
+import type { MessageIndex } from "./message-index.ts";
 
 /**
  * One file of the log. Records have an address that counts through all segments: `base` plus the offset in the file, so
@@ -18,8 +19,8 @@ export class Segment {
   sealed = false;
   /** Sealed and deleted; references to it no longer count. */
   removed = false;
-  /** A cleaner copies out of it. */
-  cleaning = false;
+  /** Its deletion is under way or done. */
+  removal: Promise<void> | null = null;
   /** Damaged on the medium: kept until every message in it is settled. */
   uncleanable = false;
   /** Records that still say something that no newer record says. */
@@ -29,6 +30,9 @@ export class Segment {
   carriedBytes = 0;
   /** The batch with which the last live record died. */
   deadSequence = 0;
+  /** The newest batch that has to be durable before this may go even while the disk is full: it replaces a record here,
+   *  or settles a message here as a part of a group. */
+  neededSequence = 0;
   file: LogFile | null = null;
   opening: Promise<LogFile> | null = null;
   readers = 0;
@@ -70,6 +74,12 @@ export class Segment {
     if (--this.liveRecords === 0) this.deadSequence = sequence;
   }
 
+  /** As `release`, where batch `sequence` holds what takes the record's place. */
+  replace(bytes: number, sequence: number): void {
+    this.release(bytes, sequence);
+    if (sequence > this.neededSequence) this.neededSequence = sequence;
+  }
+
   /** A message was appended here, or, where `copied`, copied here. */
   noteMessage(lsn: Lsn, copied: boolean): void {
     if (copied) {
@@ -101,6 +111,15 @@ export class Segment {
     return false;
   }
 
+  /** The unsettled messages whose records are here; may name one twice. */
+  liveMessages(index: MessageIndex): Lsn[] {
+    const found = index.heldWithin(this.#lsnMin, this.#lsnMax, this.first, this.end);
+    for (const lsn of this.#copies) {
+      if (index.locate(lsn) && index.address >= this.first && index.address < this.end) found.push(lsn);
+    }
+    return found;
+  }
+
   /** A record here speaks about a record in `other`, or in one that `other` has copies from. */
   refer(other: Segment): void {
     if (other === this.#lastReference) return;
@@ -114,6 +133,12 @@ export class Segment {
     this.originals.add(source);
     for (const original of source.originals) if (!original.removed) this.originals.add(original);
     this.#lastReference = null;
+  }
+
+  /** True while a segment exists whose messages were copied here: settled ones would come back from it. */
+  get hasOriginals(): boolean {
+    for (const original of this.originals) if (!original.removed) return true;
+    return false;
   }
 
   /** True while a segment that this one speaks about exists. */

@@ -84,6 +84,7 @@ export class Tail {
     const batch = this.gathering ?? this.#open();
     const { address, length } = index;
     const segment = address >= batch.start ? batch.segment : this.segments.find(address);
+    if (this.#groups > 0) segment.neededSequence = batch.sequence;
     if (found === heldByNone) {
       segment.release(length, batch.sequence);
       // Neither the message nor its settling needs to be written. A copy's original is on disk, though.
@@ -105,7 +106,7 @@ export class Tail {
     const address = batch.start + offset;
     const length = batch.position - offset;
     if (place !== undefined && !place.removed) {
-      this.segments.find(place.address).release(place.length, batch.sequence);
+      this.segments.find(place.address).replace(place.length, batch.sequence);
     }
     if (value === null && place !== undefined) {
       for (const holder of place.holders) if (!holder.removed) batch.segment.refer(holder);
@@ -139,7 +140,7 @@ export class Tail {
     const batch = this.gathering ?? this.#open();
     const offset = batch.position;
     const copied = batch.copyMessage(buffer, view, at, queueIds);
-    from.release(length, batch.sequence);
+    from.replace(length, batch.sequence);
     batch.segment.retain(copied);
     batch.segment.noteMessage(lsn, true);
     if (from !== batch.segment) batch.segment.noteOriginal(from);
@@ -157,7 +158,7 @@ export class Tail {
       for (const holder of place.holders) if (!holder.removed && holder !== from) batch.segment.refer(holder);
       this.definitions.remove(key, place, address, end - start);
     } else {
-      from.release(end - start, batch.sequence);
+      from.replace(end - start, batch.sequence);
       batch.segment.retain(end - start);
       this.definitions.set(key, address, end - start, batch.segment);
     }
@@ -217,6 +218,8 @@ export class Tail {
     old.end = segment.first;
     old.deadSequence = this.sequence;
     segment.deadSequence = this.sequence;
+    old.neededSequence = this.sequence;
+    segment.neededSequence = this.sequence;
     this.segments.insertBehind(old, segment);
     this.definitions.share(old, segment);
     for (const batch of moved) {
