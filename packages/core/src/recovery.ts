@@ -43,7 +43,7 @@ export class Recovery implements RecoveryVisitor {
     for (const queueId of message.queueIds) {
       const queue = this.#queues.get(queueId);
       if (queue === undefined) this.orphans.push({ queueId, lsn: message.lsn });
-      else queue.restore(message.lsn, message.priority, message.expirationMs, message.publishedAtMs, message.sizeBytes);
+      else queue.restore(message);
     }
   }
 

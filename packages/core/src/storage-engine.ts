@@ -23,6 +23,8 @@ export interface StoredMessage {
   readonly queueIds: readonly number[];
   /** Native properties and body in bytes, as `Message.sizeBytes`. */
   readonly sizeBytes: number;
+  /** The body alone, which is what `x-max-length-bytes` counts. */
+  readonly bodyBytes: number;
   readonly priority: number;
   /** As `Message.expirationMs`. */
   readonly expirationMs: number;
@@ -70,7 +72,8 @@ export interface StorageEngine {
   append(queueIds: readonly number[], message: Message): Lsn;
   /**
    * One queue is done with one message (acknowledged, expired, purged, dead-lettered). Returns the Lsn at which that is
-   * durable. Settling twice, or for a queue that does not hold the message, does nothing.
+   * durable. Settling twice, or for a queue that does not hold the message, does nothing. A settle may survive a crash
+   * that earlier writes do not survive: what must not be parted from it belongs into one `atomic` with it.
    */
   settle(queueId: number, message: Lsn): Lsn;
   /** Sets or removes (null) a definition. Keys are UTF-8 text. Returns the Lsn at which it is durable. */

@@ -17,6 +17,22 @@ async function everything(broker: TestBroker, queue: string): Promise<{ body: st
 }
 
 describe("a restart", () => {
+  test("counts the bodies of what it brings back against x-max-length-bytes, and not the properties", async () => {
+    const disk = new Disk();
+    const first = await TestBroker.open({ storage: new KeepingStorage(disk) });
+    await first.queue("q", { "x-max-length-bytes": 10 });
+    const properties = { ...persistent, messageId: "x".repeat(50) };
+    for (const body of ["aaaa", "bbbb"]) first.channel().publish("", "q", body, properties);
+    first.endTurn();
+    await first.broker.close();
+    const second = await TestBroker.open({ storage: new KeepingStorage(disk) });
+    const channel = second.channel();
+    channel.publish("", "q", "cc", properties);
+    channel.publish("", "q", "d", properties);
+    const bodies = (await everything(second, "q")).map(({ body }) => body);
+    expect(bodies).toEqual(["bbbb", "cc", "d"]);
+  });
+
   test("brings durable exchanges, queues and bindings back, and no transient ones", async () => {
     const disk = new Disk();
     const first = await TestBroker.open({ storage: new KeepingStorage(disk) });

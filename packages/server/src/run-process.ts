@@ -3,7 +3,7 @@ import type { Config } from "./config/config.ts";
 import { ConfigError, unknownVariables } from "./config/resolve-config.ts";
 import { openStandardLog, type StandardLog } from "./logging.ts";
 import { type RunningBroker, startBroker } from "./start-broker.ts";
-import { StartError } from "./start-error.ts";
+import { StartError, systemErrorCode } from "./start-error.ts";
 
 /** npm passes on a signal that a terminal has sent to this process already: the second of the two means nothing. */
 const echoMs = process.env.npm_lifecycle_event === undefined ? 0 : 200;
@@ -12,8 +12,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The life of the jackalope command: reads the settings, runs the broker, ends with SIGTERM or SIGINT. Exit codes: 0
- * after a clean end, 1 where it could not start (one line on standard error says why), 128 + the signal's number where a
- * second signal cut the end short.
+ * after a clean end, 1 where it could not start (one line on standard error says why) or could not write the last
+ * commit (the log's last line says why), 128 + the signal's number where a second signal cut the end short.
  */
 export async function runProcess(args: readonly string[], environment: Environment): Promise<void> {
   const config = readSettings(args, environment);
@@ -65,7 +65,7 @@ function endOnSignals(starting: Promise<RunningBroker>, log: StandardLog): void 
 async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog): Promise<void> {
   try {
     const running = await starting;
-    await running.close();
+    await running.close().catch((error: unknown) => failToSave(error, log));
   } catch (error) {
     await log.close();
     fail(error);
@@ -73,4 +73,15 @@ async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog):
   log.logger.info({}, "stopped");
   await log.close();
   process.exit(0);
+}
+
+/** The disk did not take the last commit: one line for a person. Other errors are passed on. */
+async function failToSave(error: unknown, log: StandardLog): Promise<never> {
+  if (systemErrorCode(error) === "") throw error;
+  log.logger.error(
+    { error: (error as Error).message },
+    "stopped, but the store could not be written: what was not confirmed is lost, what was just acknowledged comes again",
+  );
+  await log.close();
+  process.exit(1);
 }

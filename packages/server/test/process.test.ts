@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,6 +91,18 @@ describe("the jackalope command", () => {
     const response = await fetch(`http://127.0.0.1:${managementPort}/health/ready`);
     expect(response.status).toBe(200);
     expect(broker.log.filter((line) => line.msg === "ready")).toHaveLength(1);
+  });
+
+  test("says in one line that the disk did not take the last commit", async () => {
+    const broker = run(freePorts);
+    await broker.ready();
+    // From here on every write to a file fails with EFBIG.
+    execFileSync("prlimit", ["--pid", String(broker.child.pid), "--fsize=0"]);
+    broker.child.kill("SIGTERM");
+    expect(await broker.ended).toEqual({ code: 1, signal: null });
+    expect(broker.errors).toBe("");
+    expect(broker.log.at(-1)).toMatchObject({ level: "error", error: expect.stringContaining("EFBIG") });
+    expect(broker.log.at(-1)?.msg).toContain("the store could not be written");
   });
 
   test("keeps its data in ./data unless told otherwise", async () => {

@@ -19,6 +19,8 @@ import { encodeSettles, SettleLists, settlesBytesMax } from "./settle-lists.ts";
 /** A batch takes a turn's records until it has so many bytes; then the next one begins. */
 export const batchBytesMax: number = 1 << 20;
 
+const wordBytes = 4;
+
 /** What one commit writes, gathered in one reused buffer. Its place in the log is known from the start. */
 export class Batch {
   buffer: Buffer = Buffer.allocUnsafeSlow(batchBytesMax + batchBytesMax / 4);
@@ -79,10 +81,13 @@ export class Batch {
     return this.start - this.segment.base;
   }
 
-  /** Makes room for a record and returns its offset in `buffer`, which this call may replace. */
+  /**
+   * Makes room for a record and returns its offset in `buffer`, which this call may replace. There are a few bytes more
+   * than asked for, so that words can be written where bytes are meant.
+   */
   reserve(bytes: number): number {
     const offset = this.position;
-    if (offset + bytes > this.buffer.length) this.#grow(offset + bytes);
+    if (offset + bytes + wordBytes > this.buffer.length) this.#grow(offset + bytes + wordBytes);
     this.position = offset + bytes;
     return offset;
   }

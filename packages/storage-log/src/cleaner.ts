@@ -133,14 +133,14 @@ export class Cleaner {
 
   /**
    * Everything in the file is settled or has a durable successor, and deleting it brings nothing back. What is settled
-   * within a group has to wait for the group, whose other writes are not durable.
+   * within a group has to wait for the group, whose other writes are not durable. Where the file holds copies of messages
+   * whose first record still exists, those may come back after a crash, as they would have without the deletion.
    */
   #expendable(segment: Segment): boolean {
     const { commits, tail } = this.#options;
     if (!segment.sealed || segment.id === 0 || segment.liveRecords > 0) return false;
     if (segment.syncedBytes < segment.fileBytes || segment.neededSequence > commits.syncedSequence) return false;
-    if (segment.pinned() || segment.hasOriginals) return false;
-    return this.#succeeded(tail.segments.list.indexOf(segment));
+    return !segment.pinned() && this.#succeeded(tail.segments.list.indexOf(segment));
   }
 
   /** The newest sealed segment, where its definitions were not looked at yet. */
@@ -182,11 +182,13 @@ export class Cleaner {
       if (!segment.sealed || segment.syncedBytes < segment.fileBytes || segment.uncleanable) continue;
       const { fileBytes } = segment;
       const free = !segment.pinned();
+      // It goes by itself as soon as its settles are durable.
+      if (free && segment.liveRecords === 0) continue;
       const kept = segment.liveBytes + (free ? 0 : segment.carriedBytes);
       total += fileBytes;
       live += kept;
       // What only has to be written elsewhere is found without reading the rest.
-      if (free && segment.liveRecords > 0 && kept <= fileBytes * cheapShare) return segment;
+      if (free && kept <= fileBytes * cheapShare) return segment;
       const cost = ((free ? kept : fileBytes) + kept) / (fileBytes - kept);
       if (kept < fileBytes && cost < bestCost) {
         best = segment;
@@ -220,6 +222,7 @@ export class Cleaner {
     const { tail, commits } = this.#options;
     const copied = segment.pinned() ? this.#copier.copyNeeded(segment) : this.#copier.copyLive(segment);
     if (!(await copied)) return;
-    if (await commits.whenSynced(tail.sequence)) await this.#remove(segment);
+    if (!(await commits.whenSynced(tail.sequence))) return;
+    if (this.#succeeded(tail.segments.list.indexOf(segment))) await this.#remove(segment);
   }
 }

@@ -2,9 +2,10 @@ import type { Lsn, StoredMessage } from "@jackalope/core/storage";
 
 const chunkMessages = 1024;
 
-/** 21 bytes a message: sizes u32, priorities u8, expirations f64, publication times f64. */
+/** 25 bytes a message: sizes u32, body sizes u32, priorities u8, expirations f64, publication times f64. */
 class FactsChunk {
   readonly sizes: Uint32Array = new Uint32Array(chunkMessages);
+  readonly bodySizes: Uint32Array = new Uint32Array(chunkMessages);
   readonly priorities: Uint8Array = new Uint8Array(chunkMessages);
   readonly expirations: Float64Array = new Float64Array(chunkMessages);
   readonly times: Float64Array = new Float64Array(chunkMessages);
@@ -14,7 +15,14 @@ class FactsChunk {
 export class RecoveredFacts {
   #chunks = new Map<number, FactsChunk>();
 
-  note(lsn: Lsn, sizeBytes: number, priority: number, expirationMs: number, publishedAtMs: number): void {
+  note(
+    lsn: Lsn,
+    sizeBytes: number,
+    bodyBytes: number,
+    priority: number,
+    expirationMs: number,
+    publishedAtMs: number,
+  ): void {
     const number = Math.floor(lsn / chunkMessages);
     let chunk = this.#chunks.get(number);
     if (chunk === undefined) {
@@ -23,6 +31,7 @@ export class RecoveredFacts {
     }
     const slot = lsn - number * chunkMessages;
     chunk.sizes[slot] = sizeBytes;
+    chunk.bodySizes[slot] = bodyBytes;
     chunk.priorities[slot] = priority;
     chunk.expirations[slot] = expirationMs;
     chunk.times[slot] = publishedAtMs;
@@ -35,6 +44,7 @@ export class RecoveredFacts {
     if (chunk === undefined) throw new Error(`message ${message.lsn} was not read`);
     const slot = message.lsn - number * chunkMessages;
     message.sizeBytes = chunk.sizes[slot] as number;
+    message.bodyBytes = chunk.bodySizes[slot] as number;
     message.priority = chunk.priorities[slot] as number;
     message.expirationMs = chunk.expirations[slot] as number;
     message.publishedAtMs = chunk.times[slot] as number;

@@ -56,7 +56,15 @@ export class Replay {
   visit(visitor: RecoveryVisitor): void {
     for (const [key, value] of this.#values) visitor.definition(key, value);
     this.#values.clear();
-    const message = { lsn: 0, queueIds: [] as number[], sizeBytes: 0, priority: 0, expirationMs: -1, publishedAtMs: 0 };
+    const message = {
+      lsn: 0,
+      queueIds: [] as number[],
+      sizeBytes: 0,
+      bodyBytes: 0,
+      priority: 0,
+      expirationMs: -1,
+      publishedAtMs: 0,
+    };
     for (const lsn of this.#index.lsns()) {
       message.lsn = lsn;
       message.queueIds = this.#index.queuesOf(lsn);
@@ -78,9 +86,11 @@ export class Replay {
     this.#index.add(lsn, address, length, recordQueueIds(view, at));
     segment.retain(length);
     segment.noteMessage(lsn, copied);
+    const sizeBytes = recordSizeBytes(buffer, view, at);
     this.#facts.note(
       lsn,
-      recordSizeBytes(buffer, view, at),
+      sizeBytes,
+      sizeBytes - view.getUint32(at + 28, true),
       view.getUint8(at + 10),
       recordExpirationMs(view, at),
       view.getFloat64(at + 20, true),

@@ -2,33 +2,41 @@ import { type MessageFormat, Route } from "@jackalope/core/storage";
 
 const routesMax = 1024;
 
-interface EncodedRoute {
+/** A route as it stands in a record, and the same in whole words, the last one filled up: four bytes a store. */
+export interface EncodedRoute {
   readonly format: MessageFormat;
-  readonly bytes: Uint8Array;
+  readonly bytes: number;
+  readonly words: Uint32Array;
 }
 
 /** Exchange, routing key and format id as they stand in a record (layout.ts), made once a route. */
 export class RouteEncoder {
   #encoded = new WeakMap<Route, EncodedRoute>();
   #lastRoute: Route | null = null;
-  #lastFormat: MessageFormat | null = null;
-  #lastBytes: Uint8Array = new Uint8Array(0);
+  #last: EncodedRoute | null = null;
 
-  encode(route: Route, format: MessageFormat): Uint8Array {
-    if (route === this.#lastRoute && format === this.#lastFormat) return this.#lastBytes;
+  encode(route: Route, format: MessageFormat): EncodedRoute {
+    const last = this.#last;
+    if (route === this.#lastRoute && last !== null && format === last.format) return last;
     let encoded = this.#encoded.get(route);
     if (encoded === undefined || encoded.format !== format) {
-      encoded = { format, bytes: encodeRoute(route.exchange, route.routingKey, format.id) };
+      const bytes = encodeRoute(route.exchange, route.routingKey, format.id);
+      encoded = { format, bytes: bytes.length, words: wordsOf(bytes) };
       this.#encoded.set(route, encoded);
     }
     this.#lastRoute = route;
-    this.#lastFormat = format;
-    this.#lastBytes = encoded.bytes;
-    return encoded.bytes;
+    this.#last = encoded;
+    return encoded;
   }
 }
 
-function encodeRoute(exchange: string, routingKey: string, formatId: string): Uint8Array {
+function wordsOf(bytes: Buffer): Uint32Array {
+  const padded = Buffer.alloc((bytes.length + 3) & ~3);
+  bytes.copy(padded);
+  return Uint32Array.from({ length: padded.length / 4 }, (_, index) => padded.readUInt32LE(index * 4));
+}
+
+function encodeRoute(exchange: string, routingKey: string, formatId: string): Buffer {
   const exchangeBytes = Buffer.from(exchange);
   const keyBytes = Buffer.from(routingKey);
   const formatBytes = Buffer.from(formatId);

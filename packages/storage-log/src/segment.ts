@@ -135,12 +135,6 @@ export class Segment {
     this.#lastReference = null;
   }
 
-  /** True while a segment exists whose messages were copied here: settled ones would come back from it. */
-  get hasOriginals(): boolean {
-    for (const original of this.originals) if (!original.removed) return true;
-    return false;
-  }
-
   /** True while a segment that this one speaks about exists. */
   pinned(): boolean {
     for (const other of this.references) {

@@ -157,6 +157,30 @@ describe("cleaning", () => {
     expect(await stateAfterCrash()).toBe(expected.join("\n"));
   });
 
+  test("leaves one mark for neighbours that are gone, and none without an older segment", async () => {
+    const kept = await append(segmentBytes);
+    const settled: number[] = [];
+    for (let index = 0; index < 6; index++) settled.push(await append(segmentBytes));
+    const last = await append(20);
+    for (const lsn of [settled[0], settled[2], settled[1], settled[4], settled[5], settled[3]]) {
+      await settle(lsn as number);
+    }
+    for (let index = 0; index < 4; index++) await fillSegment();
+    await rest();
+    const marks = (): string[] => disk.paths().filter((path) => path.endsWith(".gone"));
+    expect(marks()).toHaveLength(1);
+    expect(marks()[0]).toContain("0000000002-");
+    disk.crash("none", () => 0.5);
+    store = await open();
+    expect(store.messages.map((message) => message.lsn)).toEqual([kept, last]);
+    await settle(kept);
+    await settle(last);
+    for (let index = 0; index < 4; index++) await fillSegment();
+    await rest();
+    expect(marks()).toEqual([]);
+    expect(await stateAfterCrash()).toBe("");
+  });
+
   test("what is settled or removed after it was copied stays so", async () => {
     const lsns = await scatter();
     const paths = disk.paths();

@@ -220,7 +220,7 @@ function longLife(random: () => number): Action[] {
     else if (choice < 0.99) actions.push({ kind: "turns", count: 1 + upTo(20) });
     else {
       const operation = random() < 0.5 ? "write" : "sync";
-      actions.push({ kind: "fault", operation, code: random() < 0.3 ? "ENOSPC" : "EIO", times: 1 + upTo(3) });
+      actions.push({ kind: "fault", operation, code: random() < 0.3 ? "EMFILE" : "EIO", times: 1 + upTo(3) });
     }
   }
   return actions;

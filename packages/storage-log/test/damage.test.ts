@@ -100,6 +100,23 @@ describe("damage", () => {
     await expect(open(disk)).rejects.toThrow(first);
   });
 
+  test("a missing segment is noticed, and repair goes on without it", async () => {
+    const disk = new FaultyDisk();
+    await fill(disk, ["a".repeat(1990), "b".repeat(1990), "c".repeat(1990), "d"], false);
+    const [, second] = disk.paths() as [string, string];
+    disk.changeName(second, null);
+    disk.syncNames("/data/segments");
+    await expect(open(disk)).rejects.toThrow(CorruptLogError);
+    await expect(open(disk)).rejects.toThrow(`${second} at offset 0: the file is missing`);
+    const logger = new Recorder();
+    const store = await open(disk, { repair: true, logger });
+    expect((await recoveredState(store)).bodies).toEqual(["a".repeat(1990), "c".repeat(1990), "d"]);
+    expect(logger.lines[0]).toMatchObject({ file: second });
+    await store.engine.close();
+    disk.crash("none", () => 0.5);
+    expect((await recoveredState(await open(disk))).bodies).toHaveLength(3);
+  });
+
   test("repair keeps all that can be read, says what it dropped, and leaves a log that opens", async () => {
     const bodies = Array.from({ length: 6 }, (_, index) => `body ${index}`);
     const whole = new FaultyDisk();

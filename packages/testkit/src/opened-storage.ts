@@ -5,6 +5,7 @@ export interface RecoveredMessage {
   readonly lsn: Lsn;
   readonly queueIds: readonly number[];
   readonly sizeBytes: number;
+  readonly bodyBytes: number;
   readonly priority: number;
   readonly expirationMs: number;
   readonly publishedAtMs: number;

@@ -4,6 +4,7 @@ import { resourceName } from "../errors.ts";
 import type { Binding } from "../exchange/binding.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
+import type { StoredMessage } from "../storage-engine.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
@@ -119,7 +120,7 @@ export class Queue {
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
   refuses(message: Message): boolean {
-    if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.sizeBytes)) return false;
+    if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.bodyBytes)) return false;
     if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
     return true;
   }
@@ -141,11 +142,11 @@ export class Queue {
   }
 
   /** Takes over a message that recovery found; `dropExpired` follows when all are there. */
-  restore(lsn: number, priority: number, expirationMs: number, publishedAtMs: number, sizeBytes: number): void {
-    const ttlMs = this.#ttlMs(expirationMs);
-    const expiresAtMs = ttlMs < 0 ? 0 : publishedAtMs + ttlMs;
+  restore(message: StoredMessage): void {
+    const ttlMs = this.#ttlMs(message.expirationMs);
+    const expiresAtMs = ttlMs < 0 ? 0 : message.publishedAtMs + ttlMs;
     if (expiresAtMs !== 0) this.#mayExpire = true;
-    this.ready.restore(priority, lsn, ++this.#lastPlace, expiresAtMs, sizeBytes);
+    this.ready.restore(message, ++this.#lastPlace, expiresAtMs);
   }
 
   /** Delivers ready messages while there are consumers that take them. */
@@ -303,23 +304,31 @@ export class Queue {
     }
   }
 
-  /** Order matters to a crash between the two: stored in its new queue first, settled in the old one after. */
+  /** Stored in its new queue and settled in the old one together: a crash must not come between the two. */
   #die(entry: QueueEntry, reason: DeathReason): void {
-    this.#host.deadLetter(this, entry.message, reason);
-    this.settle(entry);
+    if (this.options.deadLetterExchange === null || entry.message.lsn === 0) {
+      this.#host.deadLetter(this, entry.message, reason);
+      this.settle(entry);
+      return;
+    }
+    this.#host.store.atomic(() => {
+      this.#host.deadLetter(this, entry.message, reason);
+      this.settle(entry);
+    });
   }
 
   #full(addedBytes: number): boolean {
     const { lengthMax, lengthBytesMax } = this.options;
     if (lengthMax >= 0 && this.ready.count >= lengthMax) return true;
-    return lengthBytesMax >= 0 && this.ready.bytes + addedBytes > lengthBytesMax;
+    return lengthBytesMax >= 0 && this.ready.bodyBytes + addedBytes > lengthBytesMax;
   }
 
   #dropOverflow(): void {
     if (this.options.overflow !== "drop-head") return;
     const { lengthMax, lengthBytesMax } = this.options;
     const over = (): boolean =>
-      (lengthMax >= 0 && this.ready.count > lengthMax) || (lengthBytesMax >= 0 && this.ready.bytes > lengthBytesMax);
+      (lengthMax >= 0 && this.ready.count > lengthMax) ||
+      (lengthBytesMax >= 0 && this.ready.bodyBytes > lengthBytesMax);
     while (over()) {
       const entry = this.ready.first()?.shift() ?? null;
       if (entry === null) return;

@@ -37,7 +37,7 @@ export class ReadyList {
   #windowBytes = 0;
   #incoming: IncomingRow[] = [];
   readonly #paged = new PagedRows();
-  #bytes = 0;
+  #bodyBytes = 0;
 
   constructor(queue: Queue, store: Store, logger: Logger) {
     this.#queue = queue;
@@ -49,9 +49,9 @@ export class ReadyList {
     return this.#returned.count + this.#window.count + this.#incoming.length + this.#paged.count;
   }
 
-  /** Native properties and bodies in bytes, in memory or not. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Bodies in bytes, in memory or not: what `x-max-length-bytes` counts. */
+  get bodyBytes(): number {
+    return this.#bodyBytes;
   }
 
   /** When the first message runs out, in memory or not: milliseconds since the epoch, 0 for never and for an empty list. */
@@ -64,27 +64,28 @@ export class ReadyList {
 
   /** Adds an entry behind all others. */
   push(entry: QueueEntry): void {
-    const sizeBytes = entry.message.sizeBytes;
-    this.#bytes += sizeBytes;
+    const { sizeBytes, bodyBytes } = entry.message;
+    this.#bodyBytes += bodyBytes;
     if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
       this.#window.push(entry);
       this.#weighWindow(sizeBytes);
       return;
     }
     const stored = this.#queue.stores && entry.message.lsn > 0;
-    this.#paged.push(entry.message.lsn, entry.place, entry.expiresAtMs, sizeBytes, false, stored ? null : entry);
+    const resident = stored ? null : entry;
+    this.#paged.push(entry.message.lsn, entry.place, entry.expiresAtMs, sizeBytes, bodyBytes, false, resident);
   }
 
   /** Adds a stored message at recovery, without its body. */
-  restore(lsn: number, place: number, expiresAtMs: number, sizeBytes: number): void {
-    this.#bytes += sizeBytes;
+  restore(lsn: number, place: number, expiresAtMs: number, sizeBytes: number, bodyBytes: number): void {
+    this.#bodyBytes += bodyBytes;
     // After a crash nobody knows what had been delivered, so everything might have been.
-    this.#paged.push(lsn, place, expiresAtMs, sizeBytes, true, null);
+    this.#paged.push(lsn, place, expiresAtMs, sizeBytes, bodyBytes, true, null);
   }
 
   /** Puts a delivered entry back to its place. */
   requeue(entry: QueueEntry): void {
-    this.#bytes += entry.message.sizeBytes;
+    this.#bodyBytes += entry.message.bodyBytes;
     this.#returned.push(entry);
   }
 
@@ -96,7 +97,7 @@ export class ReadyList {
       if (entry !== null) this.#weighWindow(-entry.message.sizeBytes);
       if (this.#paged.count > 0) this.#pageIn();
     }
-    if (entry !== null) this.#bytes -= entry.message.sizeBytes;
+    if (entry !== null) this.#bodyBytes -= entry.message.bodyBytes;
     return entry;
   }
 
@@ -108,7 +109,7 @@ export class ReadyList {
     // A read under way finds another array here and drops what it brings.
     this.#incoming = [];
     for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) settle(row.lsn);
-    this.#bytes = 0;
+    this.#bodyBytes = 0;
     this.#weighWindow(-this.#windowBytes);
   }
 

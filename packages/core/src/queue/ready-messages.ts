@@ -1,4 +1,5 @@
 import type { Logger } from "../logger.ts";
+import type { StoredMessage } from "../storage-engine.ts";
 import type { Store } from "../store.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueEntry } from "./queue-entry.ts";
@@ -21,10 +22,11 @@ export class ReadyMessages {
     return count;
   }
 
-  get bytes(): number {
-    if (this.#only !== null) return this.#only.bytes;
+  /** Bodies in bytes. */
+  get bodyBytes(): number {
+    if (this.#only !== null) return this.#only.bodyBytes;
     let bytes = 0;
-    for (const list of this.#lists) bytes += list.bytes;
+    for (const list of this.#lists) bytes += list.bodyBytes;
     return bytes;
   }
 
@@ -36,8 +38,9 @@ export class ReadyMessages {
     this.#listFor(entry.message.priority).requeue(entry);
   }
 
-  restore(priority: number, lsn: number, place: number, expiresAtMs: number, sizeBytes: number): void {
-    this.#listFor(priority).restore(lsn, place, expiresAtMs, sizeBytes);
+  restore(message: StoredMessage, place: number, expiresAtMs: number): void {
+    const { lsn, priority, sizeBytes, bodyBytes } = message;
+    this.#listFor(priority).restore(lsn, place, expiresAtMs, sizeBytes, bodyBytes);
   }
 
   /** The list whose turn it is, or null where all are empty. Its `shift` may be null while it is being read back. */

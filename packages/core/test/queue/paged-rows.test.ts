@@ -18,10 +18,11 @@ test("PagedRows give rows back in order and unchanged, over any number of blocks
             place: next,
             expiresAtMs: next * 3,
             sizeBytes: next % 100,
+            bodyBytes: next % 90,
             redelivered: next % 2 === 0,
             resident,
           };
-          rows.push(row.lsn, row.place, row.expiresAtMs, row.sizeBytes, row.redelivered, row.resident);
+          rows.push(row.lsn, row.place, row.expiresAtMs, row.sizeBytes, row.bodyBytes, row.redelivered, row.resident);
           model.push(row);
         }
         for (let shift = 0; shift > step; shift--) {

@@ -123,6 +123,12 @@ describe("length limits", () => {
     expect(ready("q")).toBe(0);
   });
 
+  test("properties do not count as bytes", async () => {
+    await broker.queue("q", { "x-max-length-bytes": 10 });
+    for (const body of ["aaaa", "bbbb", "cccc"]) channel.publish("", "q", body, { messageId: "x".repeat(50) });
+    expect(channel.drain("q")).toEqual(["bbbb", "cccc"]);
+  });
+
   test.each(["x-max-length", "x-max-length-bytes"])(
     "reject-publish refuses what %s leaves no room for",
     async (limit) => {

@@ -87,7 +87,7 @@ async function runSteps(
     expect(broker.host.queues.get("q")?.readyCount).toBe(model.ready.length);
   }
   for (const expected of model.ready) expect((await fetch(channel))?.id).toBe(expected.id);
-  expect(broker.host.queues.get("q")?.ready.bytes).toBe(0);
+  expect(broker.host.queues.get("q")?.ready.bodyBytes).toBe(0);
   channel.channel.ack(0, true);
   broker.endTurn();
   expect(storage.disk.unsettled).toBe(0);

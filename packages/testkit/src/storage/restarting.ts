@@ -22,6 +22,7 @@ export function restarting(context: ConformanceContext): void {
         lsn,
         queueIds: [1, 2, 3].slice(index % 2 === 0 ? 1 : 0, index % 5 === 0 ? 3 : 1),
         sizeBytes: `body ${index}{}`.length,
+        bodyBytes: `body ${index}`.length,
         priority: index % 10,
         expirationMs: index % 2 === 0 ? -1 : index,
         publishedAtMs: 1000 + index,
