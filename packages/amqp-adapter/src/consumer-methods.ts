@@ -53,9 +53,8 @@ function get(channel: ChannelSession, values: MethodArguments<typeof basicGet>):
   return undefined;
 }
 
-function recover(channel: ChannelSession, requeue: boolean): void {
+function requireRequeue(requeue: boolean): void {
   if (!requeue) throw new AmqpError(replyCodes.notImplemented, "requeue=false");
-  channel.core.recover();
 }
 
 /** The rarer methods of class 60 on an open channel. */
@@ -72,8 +71,13 @@ export const consumerHandlers: readonly (readonly [number, MethodHandler])[] = [
   }),
   on(basicGet, get),
   on(basicRecover, (channel, { requeue }) => {
-    recover(channel, requeue);
+    requireRequeue(requeue);
+    // The answer comes before the redeliveries.
     channel.reply(basicRecoverOk, {});
+    channel.core.recover();
   }),
-  on(basicRecoverAsync, (channel, { requeue }) => recover(channel, requeue)),
+  on(basicRecoverAsync, (channel, { requeue }) => {
+    requireRequeue(requeue);
+    channel.core.recover();
+  }),
 ];

@@ -1,3 +1,5 @@
+import { expiryMsMax } from "@jackalope/core/adapter";
+
 /**
  * The milliseconds of an `expiration` property, or what is wrong with it, in the Erlang terms that RabbitMQ's texts
  * show: an optional sign and digits are a number, whatever follows is a leftover.
@@ -9,6 +11,5 @@ export function expirationOf(text: string): number | { readonly problem: string 
   if (leftover !== "") return { problem: `{leftover_string,"${leftover ?? ""}"}` };
   const value = BigInt((digits ?? "0").replace("+", ""));
   if (value < 0n) return { problem: `{value_negative,${value}}` };
-  // There is no upper bound on the wire; what a double cannot count exactly is for ever anyway.
-  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+  return value > BigInt(expiryMsMax) ? { problem: `{value_too_large,${value}}` } : Number(value);
 }

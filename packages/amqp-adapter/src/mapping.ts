@@ -13,7 +13,7 @@ registerMessageFormat(amqpFormat);
 /** The queue name that asks for direct replies, and the reply-to that asks for a reply to this channel's address. */
 export const directReplyQueue = "amq.rabbitmq.reply-to";
 
-/** Carriage returns and line feeds are dropped from declared names, as RabbitMQ does. */
+/** Carriage returns and line feeds are dropped from names in declare, delete, bind and unbind, as RabbitMQ does. */
 export function declaredName(name: string): string {
   return name.replace(/[\r\n]/g, "");
 }

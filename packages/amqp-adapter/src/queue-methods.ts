@@ -1,7 +1,7 @@
 import type { BindingSpec, FieldTable, Queue } from "@jackalope/core/adapter";
 import { AmqpError, replyCodes } from "./amqp-error.ts";
 import type { ChannelSession } from "./channel-session.ts";
-import { declaredName } from "./mapping.ts";
+import { declaredName, directReplyQueue } from "./mapping.ts";
 import { type MethodHandler, on } from "./method-handler.ts";
 import {
   queueBind,
@@ -23,6 +23,17 @@ export function namedQueue(channel: ChannelSession, name: string): string {
   return channel.lastQueueName;
 }
 
+/**
+ * Nobody makes a reply address by declaring it: the declaration, passive or not, asks whether the address still has its
+ * consumer (RabbitMQ, direct reply-to). Throws not-found.
+ */
+function declareReplyAddress(channel: ChannelSession, name: string, nowait: boolean): void {
+  const host = channel.session.client.virtualHost;
+  if (name !== directReplyQueue && host.queue(name) === undefined) host.requireQueue(name);
+  channel.lastQueueName = name;
+  if (!nowait) channel.reply(queueDeclareOk, { queue: name, messageCount: 0, consumerCount: 1 });
+}
+
 interface QueueBindingArguments {
   readonly queue: string;
   readonly exchange: string;
@@ -32,9 +43,9 @@ interface QueueBindingArguments {
 
 /** With neither queue nor key given, both mean the last declared queue (AMQP 0-9-1, queue.bind.routing-key). */
 function queueBinding(channel: ChannelSession, values: QueueBindingArguments): BindingSpec {
-  const destination = namedQueue(channel, values.queue);
+  const destination = namedQueue(channel, declaredName(values.queue));
   return {
-    source: values.exchange,
+    source: declaredName(values.exchange),
     destination,
     destinationKind: "queue",
     routingKey: values.queue === "" && values.routingKey === "" ? destination : values.routingKey,
@@ -47,6 +58,7 @@ export const queueHandlers: readonly (readonly [number, MethodHandler])[] = [
   on(queueDeclare, async (channel, values) => {
     const { client } = channel.session;
     const name = declaredName(values.queue);
+    if (name.startsWith(directReplyQueue)) return declareReplyAddress(channel, name, values.nowait);
     const queue: Queue = values.passive ? client.checkQueue(name) : await client.declareQueue(name, values);
     channel.lastQueueName = queue.name;
     if (values.nowait) return;
@@ -66,7 +78,7 @@ export const queueHandlers: readonly (readonly [number, MethodHandler])[] = [
     if (!values.nowait) channel.reply(queuePurgeOk, { messageCount });
   }),
   on(queueDelete, async (channel, values) => {
-    const name = namedQueue(channel, values.queue);
+    const name = namedQueue(channel, declaredName(values.queue));
     const messageCount = await channel.session.client.deleteQueue(name, values.ifUnused, values.ifEmpty);
     if (!values.nowait) channel.reply(queueDeleteOk, { messageCount });
   }),

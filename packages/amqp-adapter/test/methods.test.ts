@@ -23,6 +23,7 @@ import { confirmSelect } from "../src/methods/confirm.ts";
 import { exchangeBind, exchangeDeclare, exchangeDelete, exchangeUnbind } from "../src/methods/exchange.ts";
 import {
   queueBind,
+  queueBindOk,
   queueDeclare,
   queueDeclareOk,
   queueDelete,
@@ -114,6 +115,8 @@ describe("settling", () => {
     for (const text of ["1 a", "2 b"]) expect(await received(raw)).toBe(text);
     raw.send(method(1, basicRecoverAsync, { requeue: true }));
     for (const text of ["3 a again", "4 b again"]) expect(await received(raw)).toBe(text);
+    await raw.call(1, basicRecover, { requeue: true }, basicRecoverOk);
+    for (const text of ["5 a again", "6 b again"]) expect(await received(raw)).toBe(text);
     await raw.call(1, basicCancel, { consumerTag: "t", nowait: false }, basicCancelOk);
     await raw.call(1, basicRecover, { requeue: true }, basicRecoverOk);
     expect(await raw.call(1, basicGet, get, basicGetOk)).toMatchObject({ redelivered: true, messageCount: 1 });
@@ -194,10 +197,18 @@ describe("small methods", () => {
     await raw.call(1, queueUnbind, values, queueUnbindOk);
   });
 
-  it("lose carriage returns and line feeds from declared names", async () => {
+  it("lose carriage returns and line feeds from names that are declared, bound and deleted", async () => {
     const raw = await client();
-    const values = { ticket: 0, queue: "a\r\nb", ...queueFlags, nowait: false, arguments: [] };
-    expect((await raw.call(1, queueDeclare, values, queueDeclareOk)).queue).toBe("ab");
+    const name = { ticket: 0, queue: "a\r\nb", nowait: false };
+    const declared = { ...name, ...queueFlags, arguments: [] };
+    expect((await raw.call(1, queueDeclare, declared, queueDeclareOk)).queue).toBe("ab");
+    const bound = { ...name, exchange: "amq.\ndirect", routingKey: "k", arguments: [] };
+    await raw.call(1, queueBind, bound, queueBindOk);
+    expect(await raw.call(1, queueDelete, { ...name, ifUnused: false, ifEmpty: false }, queueDeleteOk)).toEqual({
+      messageCount: 0,
+    });
+    const passive = { ...declared, queue: "ab", passive: true };
+    expect((await raw.call(1, queueDeclare, passive, channelClose)).replyCode).toBe(404);
   });
 });
 

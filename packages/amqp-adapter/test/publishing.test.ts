@@ -12,6 +12,7 @@ import {
   basicReject,
   basicReturn,
 } from "../src/methods/basic.ts";
+import { channelClose, channelCloseOk } from "../src/methods/channel.ts";
 import { confirmSelect, confirmSelectOk } from "../src/methods/confirm.ts";
 import { queueBind, queueBindOk, queueDeclare, queueDeclareOk } from "../src/methods/queue.ts";
 import { decodeProperties, encodeProperties } from "../src/property-codec.ts";
@@ -230,6 +231,30 @@ describe("properties that mean something to the broker", () => {
     server.send(publish({ routingKey: request.replyTo as string, body: Buffer.from("answer") }));
     await asker.expect(basicDeliver);
     expect((await asker.content()).body.toString()).toBe("answer");
+  });
+
+  it("direct reply-to: declaring an address tells whether its asker is still there", async () => {
+    const fixture = await startAdapter();
+    const asker = await fixture.client();
+    const server = await fixture.client();
+    await declare(server, "rpc");
+    await consume(server, "rpc");
+    await consume(asker, "amq.rabbitmq.reply-to");
+    asker.send(publish({ routingKey: "rpc", properties: { replyTo: "amq.rabbitmq.reply-to" } }));
+    await server.expect(basicDeliver);
+    const { replyTo } = decodeProperties((await server.content()).native);
+    const flags = { durable: false, exclusive: false, autoDelete: false, nowait: false, arguments: [] };
+    const asked = { ticket: 0, queue: replyTo as string, ...flags };
+    for (const passive of [true, false]) {
+      const answer = await server.call(1, queueDeclare, { ...asked, passive }, queueDeclareOk);
+      expect(answer).toEqual({ queue: replyTo, messageCount: 0, consumerCount: 1 });
+    }
+    const closing = { replyCode: 200, replyText: "", failingClassId: 0, failingMethodId: 0 };
+    await asker.call(1, channelClose, closing, channelCloseOk);
+    expect(await server.call(1, queueDeclare, { ...asked, passive: false }, channelClose)).toMatchObject({
+      replyCode: 404,
+      replyText: `NOT_FOUND - no queue '${replyTo as string}' in vhost '/'`,
+    });
   });
 
   it("CC and BCC: both route, a queue gets one copy, receivers see CC only", async () => {

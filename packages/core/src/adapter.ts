@@ -3,13 +3,15 @@ export { Broker } from "./broker.ts";
 export { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
 export { Channel, type GotMessage } from "./channel/channel.ts";
 export type { ChannelSink } from "./channel/channel-sink.ts";
-export { type ConsumeSpec, Consumer } from "./channel/consumer.ts";
+export { type ConsumeSpec, Consumer, type MessageFilter } from "./channel/consumer.ts";
 export { PublishResult } from "./channel/publish-result.ts";
+export { Transaction } from "./channel/transaction.ts";
 export type { Clock, Timer } from "./clock.ts";
 export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
 export type { BindingSpec } from "./exchange/binding.ts";
 export type { ExchangeSpec } from "./exchange/exchange.ts";
+export { expiryMsMax } from "./expiry.ts";
 export {
   emptyFieldTable,
   type FieldTable,

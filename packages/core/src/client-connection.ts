@@ -236,11 +236,11 @@ export class ClientConnection implements QueueOwner {
     if (destinationKind === "exchange") requireNamed(destination);
     this.#require("write", destinationKind, destination);
     this.#require("read", "exchange", source);
-    const exchange = host.requireExchange(source);
+    const exchange = host.exchange(source);
     const queue = destinationKind === "queue" ? host.queues.get(destination) : undefined;
-    if (queue !== undefined) this.requireOwn(queue);
+    if (exchange !== undefined && queue !== undefined) this.requireOwn(queue);
     const clientId = this.options.clientId ?? "";
-    if (exchange.type === "topic" && !this.user.mayUseTopic("read", host.name, source, routingKey, clientId)) {
+    if (exchange?.type === "topic" && !this.user.mayUseTopic("read", host.name, source, routingKey, clientId)) {
       const text = `read access to topic '${routingKey}' in ${exchange.title} refused for user '${this.user.name}'`;
       throw new BrokerError("access-refused", text);
     }

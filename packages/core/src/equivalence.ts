@@ -32,6 +32,7 @@ export function requireSameFlag(
 
 function show(value: FieldValue): string {
   if (value.kind === "string") return value.value;
+  if (value.kind === "binary" || value.kind === "opaque-string") return Buffer.from(value.value).toString();
   if (value.kind === "void") return "undefined";
   if (value.kind === "array" || value.kind === "table") return fieldTableText([["", value]]);
   return String(value.value);

@@ -24,6 +24,8 @@ export interface Limits {
   readonly queuesPerVirtualHostMax: number;
   readonly exchangesPerVirtualHostMax: number;
   readonly bindingsPerVirtualHostMax: number;
+  /** Ready messages that a consumer with a filter looks past: beyond them it waits until others have taken some. */
+  readonly filterSkippedMax: number;
   /** Publishes and acknowledgements buffered by one transaction. */
   readonly transactionOperationsMax: number;
   readonly transactionBytesMax: number;
@@ -46,6 +48,7 @@ export const defaultLimits: Limits = {
   queuesPerVirtualHostMax: 1_000_000,
   exchangesPerVirtualHostMax: 100_000,
   bindingsPerVirtualHostMax: 5_000_000,
+  filterSkippedMax: 1000,
   transactionOperationsMax: 100_000,
   transactionBytesMax: 128 * 1024 * 1024,
   connectionsMax: 100_000,

@@ -39,6 +39,8 @@ export class Message {
   publishedAtMs = 0;
   /** Further routing keys from the sender (AMQP's CC); BCC keys are used for routing and not kept. */
   extraKeys: readonly string[] = noKeys;
+  /** Who published it, set by an adapter some of whose subscribers must not get their own messages; 0 otherwise. */
+  originId = 0;
   /** Identity in the storage engine, 0 where it is not stored. */
   lsn = 0;
 

@@ -8,16 +8,33 @@ export interface OutboxTarget {
 
 const smallBytes = 4 * 1024;
 const largeBytes = 128 * 1024;
-/** Large buffers kept for reuse, over all outboxes. */
-const sparesMax = 32;
-const spares: Buffer[] = [];
 
-function takeLarge(): Buffer {
-  return spares.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+/** Buffers of one size, kept for reuse over all outboxes: a new one a turn keeps the garbage collector busy. */
+class Spares {
+  readonly #bytes: number;
+  readonly #countMax: number;
+  readonly #buffers: Buffer[] = [];
+
+  constructor(bytes: number, countMax: number) {
+    this.#bytes = bytes;
+    this.#countMax = countMax;
+  }
+
+  take(): Buffer {
+    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#buffers.length < this.#countMax) this.#buffers.push(buffer);
+  }
 }
 
+const smallSpares = new Spares(smallBytes, 256);
+const largeSpares = new Spares(largeBytes, 32);
+
 function giveBack(buffer: Buffer): void {
-  if (buffer.length === largeBytes && spares.length < sparesMax) spares.push(buffer);
+  if (buffer.length === largeBytes) largeSpares.give(buffer);
+  else if (buffer.length === smallBytes) smallSpares.give(buffer);
 }
 
 const empty = Buffer.alloc(0);
@@ -106,9 +123,9 @@ export class Outbox implements TurnTask {
   #makeRoom(bytes: number): void {
     this.flush();
     if (bytes > largeBytes) this.buffer = Buffer.allocUnsafeSlow(bytes);
-    else if (bytes > smallBytes || this.#lastTurnBytes > smallBytes / 2) this.buffer = takeLarge();
+    else if (bytes > smallBytes || this.#lastTurnBytes > smallBytes / 2) this.buffer = largeSpares.take();
     else {
-      this.buffer = Buffer.allocUnsafe(smallBytes);
+      this.buffer = smallSpares.take();
       // A second small buffer in one turn: this connection has more to say.
       this.#lastTurnBytes = smallBytes;
     }

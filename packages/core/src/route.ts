@@ -11,6 +11,8 @@ export class Route {
   readonly routingKey: string;
   /** The adapter's encoding of exchange and routing key for delivery, built once a route. */
   wire: Uint8Array | null = null;
+  /** As `wire`, for protocols that write both as one path: STOMP's destination header. */
+  destination: Uint8Array | null = null;
   /** The virtual host's topology version that `source` and `targets` belong to; -1 is unresolved. */
   version = -1;
   source: Exchange | null = null;

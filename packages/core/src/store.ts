@@ -16,6 +16,9 @@ interface PendingPromise {
   readonly resolve: () => void;
 }
 
+/** Message bytes after which a flush does not wait for the end of the turn. */
+const flushBytes = 64 * 1024;
+
 /**
  * The broker's side of the storage seam: sees to one flush a turn, wakes who waits for the watermark, holds publishers
  * back while too much is not durable yet, and raises the disk alarm while the engine cannot write.
@@ -35,6 +38,8 @@ export class Store implements StorageListener, TurnTask {
   #flushAsked = false;
   #failing = false;
   #inGroup = false;
+  /** Message bytes appended in this turn since the last flush. */
+  #unflushedBytes = 0;
   /** The time at the first append of this turn, 0 before it. */
   #turnMs = 0;
 
@@ -59,6 +64,12 @@ export class Store implements StorageListener, TurnTask {
     message.publishedAtMs = this.#turnMs;
     message.lsn = this.engine.append(queueIds, message);
     if (!this.#flushAsked) this.#askFlush();
+    // A turn may bring megabytes: the disk begins while the rest of them is still being read.
+    this.#unflushedBytes += message.sizeBytes;
+    if (this.#unflushedBytes > flushBytes && !this.#inGroup) {
+      this.#unflushedBytes = 0;
+      this.engine.flush();
+    }
   }
 
   settle(queueId: number, lsn: Lsn): void {
@@ -145,6 +156,7 @@ export class Store implements StorageListener, TurnTask {
   endTurn(): void {
     this.#flushAsked = false;
     this.#turnMs = 0;
+    this.#unflushedBytes = 0;
     this.engine.flush();
   }
 

@@ -148,10 +148,11 @@ export class Topology {
     return binding;
   }
 
-  /** Unbinds; a binding that does not exist is fine. */
+  /** Unbinds; a binding that does not exist is fine, and so is one of whose ends does not exist. */
   unbind(spec: BindingSpec): Lsn {
-    const { source, destination } = this.#ends(spec);
-    const binding = source.bindings.get(bindingId(destination.kind, destination.name, spec.routingKey, spec.arguments));
+    const { source, destination, destinationKind, routingKey } = spec;
+    const id = bindingId(destinationKind, destination, routingKey, spec.arguments);
+    const binding = this.#host.exchange(source)?.bindings.get(id);
     if (binding === undefined) return noWrite;
     return this.#host.store.atomic(() => this.#unlink(binding));
   }
@@ -180,12 +181,12 @@ export class Topology {
 
 /** Quorum queues are durable, shared and permanent (RabbitMQ's words). */
 function requireQuorumShape(spec: QueueSpec, title: string): void {
-  const wrong = !spec.durable
-    ? "non-durable"
+  const wrong = spec.autoDelete
+    ? "auto-delete"
     : spec.exclusive
       ? "exclusive-owner"
-      : spec.autoDelete
-        ? "auto-delete"
+      : !spec.durable
+        ? "non-durable"
         : null;
   if (wrong !== null) throw new BrokerError("precondition-failed", `invalid property '${wrong}' for ${title}`);
 }

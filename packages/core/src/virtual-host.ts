@@ -94,7 +94,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
   /** Fills in what `route` leads to today. Targets stay null where they depend on each message's headers. */
   resolve(route: Route, source: Exchange): void {
     const routing = newRouting();
-    routeInto(this, source, route.routingKey, () => emptyFieldTable, routing);
+    routeInto(this, source, [route.routingKey], () => emptyFieldTable, routing);
     route.source = source;
     // Reply addresses come and go with every RPC client: that must not make everybody else look for their routes again.
     const fleeting = source.name === "" && route.routingKey.startsWith(replyQueuePrefix);
@@ -124,8 +124,9 @@ export class VirtualHost implements QueueHost, RoutingTable {
       headers ??= message.properties.headers ?? emptyFieldTable;
       return headers;
     };
-    routeInto(this, route.source, route.routingKey, readHeaders, routing);
-    for (const extra of extraRoutes ?? []) routeInto(this, route.source, extra.routingKey, readHeaders, routing);
+    const keys = [route.routingKey];
+    if (extraRoutes !== undefined) for (const extra of extraRoutes) keys.push(extra.routingKey);
+    routeInto(this, route.source, keys, readHeaders, routing);
     return [...routing.queues];
   }
 
@@ -170,8 +171,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
     const { copy, headers } = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
     const routing = newRouting();
-    for (const key of [copy.route.routingKey, ...copy.extraKeys])
-      routeInto(this, exchange, key, () => headers, routing);
+    routeInto(this, exchange, [copy.route.routingKey, ...copy.extraKeys], () => headers, routing);
     const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(headers, target));
     if (targets.length > 0) this.publishTo(targets, copy);
     else if (routing.queues.size === 0) this.totals.dropped.unroutable++;

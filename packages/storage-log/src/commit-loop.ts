@@ -198,8 +198,10 @@ export class CommitLoop {
     const file = await files.acquire(segment);
     try {
       const buffers = batches.map((batch) => batch.buffer.subarray(0, batch.position));
-      this.writtenBytes += await writeFully(file, buffers, first.offset);
+      const synced = sync === "always";
+      this.writtenBytes += await writeFully(file, buffers, first.offset, synced);
       this.#currentEnd = last.offset + last.position;
+      if (synced) segment.syncedBytes = this.#currentEnd;
       this.commits++;
     } catch (error) {
       if (!fullCodes.has((error as NodeJS.ErrnoException).code ?? "")) this.#suspect = segment;

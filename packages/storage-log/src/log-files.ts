@@ -4,6 +4,11 @@ export interface LogFile {
   read(buffer: Uint8Array, length: number, position: number): Promise<number>;
   /** Writes the buffers one behind the other at `position`; resolves with the bytes written, which may be fewer. */
   write(buffers: readonly Uint8Array[], position: number): Promise<number>;
+  /**
+   * As `write`, and what was written survives a power failure when it resolves: one trip to the disk and back where
+   * `write` and `sync` are two.
+   */
+  writeSynced(buffers: readonly Uint8Array[], position: number): Promise<number>;
   /** fdatasync(2): contents and length survive a power failure. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;

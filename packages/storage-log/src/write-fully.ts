@@ -1,11 +1,20 @@
 import type { LogFile } from "./log-files.ts";
 
-/** Writes all of the buffers one behind the other, however short the single writes are. Returns the number of bytes. */
-export async function writeFully(file: LogFile, buffers: readonly Uint8Array[], position: number): Promise<number> {
+/**
+ * Writes all of the buffers one behind the other, however short the single writes are; `synced` by `writeSynced`.
+ * Returns the number of bytes.
+ */
+export async function writeFully(
+  file: LogFile,
+  buffers: readonly Uint8Array[],
+  position: number,
+  synced: boolean = false,
+): Promise<number> {
   let left = buffers;
   let done = 0;
   for (;;) {
-    const written = await file.write(left, position + done);
+    const at = position + done;
+    const written = synced ? await file.writeSynced(left, at) : await file.write(left, at);
     done += written;
     left = withoutFirstBytes(left, written);
     if (left.length === 0) return done;

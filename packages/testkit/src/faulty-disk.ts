@@ -241,6 +241,13 @@ export class OpenFaultyFile {
     return bytes.length;
   }
 
+  /** Two operations of the disk, so that it can die between them. */
+  async writeSynced(buffers: readonly Uint8Array[], position: number): Promise<number> {
+    const bytes = await this.write(buffers, position);
+    await this.sync();
+    return bytes;
+  }
+
   sync(): Promise<void> {
     return this.#disk.change(
       this.#life,

@@ -152,25 +152,42 @@ export class Channel implements DurabilityWaiter, TurnTask {
     this.#transaction ??= new Transaction(this.#host.store.limits);
   }
 
-  /** Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. */
+  /**
+   * Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. Rejects with
+   * precondition-failed where a full queue refused one of the publishes; the others stay done (RabbitMQ).
+   */
   txCommit(): Promise<void> {
-    const transaction = this.#requireTransaction();
-    const lsn = this.#host.store.atomic(() => {
-      for (const publish of transaction.takePublishes()) {
-        const route = this.#host.refreshed(publish.route);
-        this.publishNow(route, publish.message, publish.mandatory, publish.extraRoutes);
-      }
-      for (const settlement of transaction.takeSettlements()) this.#settle(settlement.entry, settlement.kind);
-    });
-    this.#consumers.creditReturned();
-    return this.#host.store.whenDurable(lsn);
+    return this.commit(this.#requireTransaction());
   }
 
   /** Forgets what is buffered; settled deliveries are unacknowledged again. */
   txRollback(): void {
-    const transaction = this.#requireTransaction();
+    this.rollback(this.#requireTransaction());
+  }
+
+  /** As `txCommit` for a transaction of the adapter's own, which may settle deliveries of several channels. */
+  async commit(transaction: Transaction): Promise<void> {
+    const channels = new Set<Channel>([this]);
+    let outcome: number = PublishResult.none;
+    const lsn = this.#host.store.atomic(() => {
+      for (const publish of transaction.takePublishes()) {
+        const route = this.#host.refreshed(publish.route);
+        outcome |= this.publishNow(route, publish.message, publish.mandatory, publish.extraRoutes);
+      }
+      for (const { channel, entry, kind } of transaction.takeSettlements()) {
+        channels.add(channel);
+        channel.#settle(entry, kind);
+      }
+    });
+    for (const channel of channels) channel.#consumers.creditReturned();
+    await this.#host.store.whenDurable(lsn);
+    if ((outcome & PublishResult.rejected) !== 0) throw new BrokerError("precondition-failed", "partial tx completion");
+  }
+
+  /** As `txRollback` for a transaction of the adapter's own. Its channels must still be open. */
+  rollback(transaction: Transaction): void {
     transaction.takePublishes();
-    for (const settlement of transaction.takeSettlements()) this.#ledger.restore(settlement.tag, settlement.entry);
+    for (const { channel, tag, entry } of transaction.takeSettlements()) channel.#ledger.restore(tag, entry);
   }
 
   // Consuming
@@ -216,17 +233,27 @@ export class Channel implements DurabilityWaiter, TurnTask {
 
   // Settling
 
-  /** Acknowledges one delivery, or all up to it; tag 0 with `multiple` is all. Throws precondition-failed. */
-  ack(deliveryTag: number, multiple: boolean): void {
-    this.#settleTags(deliveryTag, multiple, "ack");
+  /**
+   * Acknowledges one delivery, or all up to it; tag 0 with `multiple` is all. Throws precondition-failed. It waits for
+   * the commit of `transaction`, by default the channel's own where it has one.
+   */
+  ack(deliveryTag: number, multiple: boolean, transaction: Transaction | null = this.#transaction): void {
+    this.#settleTags(deliveryTag, multiple, "ack", transaction);
   }
 
   /**
    * Gives deliveries back to their queues, or refuses them for good. Whether a return counts as a failed delivery
    * follows `kind`: basic.reject does, basic.nack does not (RabbitMQ 4.3's quorum queues).
    */
-  reject(deliveryTag: number, multiple: boolean, requeue: boolean, kind: "reject" | "nack"): void {
-    this.#settleTags(deliveryTag, multiple, requeue ? (kind === "reject" ? "fail" : "return") : "reject");
+  reject(
+    deliveryTag: number,
+    multiple: boolean,
+    requeue: boolean,
+    kind: "reject" | "nack",
+    transaction: Transaction | null = this.#transaction,
+  ): void {
+    const ending = requeue ? (kind === "reject" ? "fail" : "return") : "reject";
+    this.#settleTags(deliveryTag, multiple, ending, transaction);
   }
 
   /** Returns all unacknowledged deliveries to their queues. */
@@ -337,32 +364,32 @@ export class Channel implements DurabilityWaiter, TurnTask {
     };
   }
 
-  #settleTags(tag: number, multiple: boolean, kind: RejectKind | "ack"): void {
+  #settleTags(tag: number, multiple: boolean, kind: RejectKind | "ack", transaction: Transaction | null): void {
     const ledger = this.#ledger;
     if (multiple && tag === 0) {
       // A rejection may come straight back through a dead-letter exchange: it is no part of "all".
       const lastTag = ledger.lastTag;
-      for (let more = true; more; ) more = this.#takeOldest(lastTag, kind);
+      for (let more = true; more; ) more = this.#takeOldest(lastTag, kind, transaction);
     } else if (ledger.find(tag) === null) {
       throw new BrokerError("precondition-failed", `unknown delivery tag ${tag}`);
     } else if (multiple) {
-      for (let more = true; more; ) more = this.#takeOldest(tag, kind);
+      for (let more = true; more; ) more = this.#takeOldest(tag, kind, transaction);
     } else {
-      this.#settleOrBuffer(tag, ledger.take(tag) as QueueEntry, kind);
+      this.#settleOrBuffer(tag, ledger.take(tag) as QueueEntry, kind, transaction);
     }
     this.#consumers.creditReturned();
   }
 
-  #takeOldest(upTo: number, kind: RejectKind | "ack"): boolean {
+  #takeOldest(upTo: number, kind: RejectKind | "ack", transaction: Transaction | null): boolean {
     const tag = this.#ledger.firstTag;
     const entry = this.#ledger.takeFirst(upTo);
-    if (entry !== null) this.#settleOrBuffer(tag, entry, kind);
+    if (entry !== null) this.#settleOrBuffer(tag, entry, kind, transaction);
     return entry !== null;
   }
 
-  #settleOrBuffer(tag: number, entry: QueueEntry, kind: RejectKind | "ack"): void {
-    if (this.#transaction === null) this.#settle(entry, kind);
-    else this.#transaction.settle(tag, entry, kind);
+  #settleOrBuffer(tag: number, entry: QueueEntry, kind: RejectKind | "ack", transaction: Transaction | null): void {
+    if (transaction === null) this.#settle(entry, kind);
+    else transaction.settle(this, tag, entry, kind);
   }
 
   /** Ends one delivery; the credit comes back here, deliveries follow in `creditReturned`. */

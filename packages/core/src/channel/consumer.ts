@@ -1,6 +1,15 @@
 import type { FieldTable } from "../field-value.ts";
+import type { Message } from "../message.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Channel } from "./channel.ts";
+
+/** The messages that a consumer takes. */
+export interface MessageFilter {
+  /** Must not throw, and keep nothing of the message. */
+  matches(message: Message): boolean;
+  /** What happens to other messages: they wait for other consumers, or they go where nobody else is there. */
+  readonly others: "leave" | "discard";
+}
 
 /** What a client asks for when it subscribes. */
 export interface ConsumeSpec {
@@ -11,6 +20,8 @@ export interface ConsumeSpec {
   readonly arguments: FieldTable;
   /** Whatever the adapter wants to find again at delivery. */
   readonly adapterState?: unknown;
+  /** Default: every message. */
+  readonly filter?: MessageFilter | undefined;
 }
 
 /** "No prefetch limit" in messages. */
@@ -26,6 +37,8 @@ export class Consumer {
   readonly channel: Channel;
   readonly queue: Queue;
   adapterState: unknown;
+  /** Null where it takes every message. */
+  readonly filter: MessageFilter | null;
   /** Deliveries that may still go out before an acknowledgement comes back. */
   credit: number;
   readonly creditMax: number;
@@ -42,6 +55,7 @@ export class Consumer {
     this.exclusive = spec.exclusive;
     this.arguments = spec.arguments;
     this.adapterState = spec.adapterState;
+    this.filter = spec.filter ?? null;
     this.priority = priority;
     this.creditMax = spec.noAck || prefetchCount === 0 ? creditUnlimited : prefetchCount;
     this.credit = this.creditMax;

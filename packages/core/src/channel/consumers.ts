@@ -43,18 +43,17 @@ export class Consumers {
   }
 
   qos(prefetchCount: number, global: boolean): void {
-    if (!global) {
-      this.#prefetchCount = prefetchCount;
-      return;
-    }
     const unlimited = this.#limits.channelUnackedMax;
-    this.#unackedMax = prefetchCount === 0 ? unlimited : Math.min(prefetchCount, unlimited);
+    if (!global) this.#prefetchCount = prefetchCount;
+    // As in RabbitMQ, a limit a consumer takes the place of one for the channel.
+    this.#unackedMax = !global || prefetchCount === 0 ? unlimited : Math.min(prefetchCount, unlimited);
     this.refreshAll();
   }
 
   add(queue: Queue, spec: ConsumeSpec): Consumer {
     const tag = this.#claimTag(spec.tag);
-    if (queue.exclusivelyConsumed || (spec.exclusive && queue.consumerCount > 0)) {
+    const takenAlready = queue.consumerCount > 0 || queue.options.singleActiveConsumer;
+    if (queue.exclusivelyConsumed || (spec.exclusive && takenAlready)) {
       throw new BrokerError("access-refused", `${queue.title} in exclusive use`);
     }
     const consumer = new Consumer(this.#channel, queue, tag, spec, priorityOf(queue, spec), this.#prefetchCount);

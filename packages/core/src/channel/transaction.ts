@@ -3,6 +3,7 @@ import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Route } from "../route.ts";
+import type { Channel } from "./channel.ts";
 
 /** How a delivery ends without an acknowledgement: refused for good, given back, or given back as failed. */
 export type RejectKind = "reject" | "return" | "fail";
@@ -15,12 +16,17 @@ interface BufferedPublish {
 }
 
 interface BufferedSettlement {
+  /** The channel that the delivery was made on. */
+  readonly channel: Channel;
   readonly tag: number;
   readonly entry: QueueEntry;
   readonly kind: RejectKind | "ack";
 }
 
-/** What a transactional channel has been asked for since the last commit or rollback. */
+/**
+ * What a transactional channel has been asked for since the last commit or rollback. Protocols whose transactions have
+ * names (STOMP) make one for each and pass it to `Channel.ack`, `Channel.reject` and `Channel.commit`.
+ */
 export class Transaction {
   readonly #limits: Limits;
   #publishes: BufferedPublish[] = [];
@@ -31,6 +37,7 @@ export class Transaction {
     this.#limits = limits;
   }
 
+  /** Buffers a publish. Throws resource-error beyond `transactionOperationsMax` and `transactionBytesMax`. */
   publish(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): void {
     this.#bytes += message.sizeBytes;
     const { transactionOperationsMax, transactionBytesMax } = this.#limits;
@@ -41,8 +48,9 @@ export class Transaction {
     this.#publishes.push({ route, message, mandatory, extraRoutes });
   }
 
-  settle(tag: number, entry: QueueEntry, kind: RejectKind | "ack"): void {
-    this.#settlements.push({ tag, entry, kind });
+  /** Buffers a settlement; the entry has left the channel's ledger and waits here. */
+  settle(channel: Channel, tag: number, entry: QueueEntry, kind: RejectKind | "ack"): void {
+    this.#settlements.push({ channel, tag, entry, kind });
   }
 
   takePublishes(): readonly BufferedPublish[] {

@@ -58,10 +58,26 @@ function satisfies(condition: Condition, headers: FieldTable): boolean {
   return condition.all;
 }
 
-/** Equality of values: integers of any width compare as numbers, everything else by kind and content. */
+/**
+ * Equality of values and not of types (RabbitMQ): numbers of any kind compare as numbers, strings and binaries by their
+ * bytes, everything else by kind and content.
+ */
 function sameValue(left: FieldValue, right: FieldValue): boolean {
-  if (left.kind === "string" || left.kind === "boolean") return right.kind === left.kind && left.value === right.value;
-  const leftInteger = integerOf(left);
-  if (leftInteger !== undefined && left.kind !== "timestamp") return leftInteger === integerOf(right);
+  if (left.kind === "string" && right.kind === "string") return left.value === right.value;
+  if (left.kind === "boolean") return right.kind === "boolean" && left.value === right.value;
+  const leftNumber = numberOf(left);
+  if (leftNumber !== undefined) return leftNumber === numberOf(right);
+  const leftBytes = bytesOf(left);
+  if (leftBytes !== undefined) return bytesOf(right)?.equals(leftBytes) ?? false;
   return fieldTableText([["", left]]) === fieldTableText([["", right]]);
+}
+
+function numberOf(value: FieldValue): number | bigint | undefined {
+  if (value.kind === "float" || value.kind === "double") return value.value;
+  return integerOf(value) ?? (value.kind === "int64" || value.kind === "timestamp" ? value.value : undefined);
+}
+
+function bytesOf(value: FieldValue): Buffer | undefined {
+  if (value.kind === "string") return Buffer.from(value.value);
+  return value.kind === "binary" || value.kind === "opaque-string" ? Buffer.from(value.value) : undefined;
 }

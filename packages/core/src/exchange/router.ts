@@ -9,7 +9,7 @@ export interface RoutingTable {
   queue(name: string): Queue | undefined;
 }
 
-/** The outcome of following the bindings for one routing key. */
+/** The outcome of following the bindings for one message. */
 export interface Routing {
   readonly queues: Set<Queue>;
   /** True where an exchange on the way looked at headers, so that the outcome holds for this message only. */
@@ -22,14 +22,14 @@ export function newRouting(): Routing {
 }
 
 /**
- * Follows the bindings from `source` for `routingKey` and adds the queues to `into`. Bindings between exchanges may run
- * in cycles: each exchange is visited once. Where an exchange leads nowhere its alternate exchange is asked, and so on.
- * The default exchange leads to the queue that the key names.
+ * Follows the bindings from `source` for all of `routingKeys` and adds the queues to `into`. Bindings between exchanges
+ * may run in cycles: each exchange is visited once. Where an exchange leads nowhere, by none of the keys, its alternate
+ * exchange is asked, and so on. The default exchange leads to the queues that the keys name.
  */
 export function routeInto(
   table: RoutingTable,
   source: Exchange,
-  routingKey: string,
+  routingKeys: readonly string[],
   headers: () => FieldTable,
   into: Routing,
 ): void {
@@ -38,14 +38,16 @@ export function routeInto(
   for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
     if (visited.has(exchange)) continue;
     visited.add(exchange);
-    if (!follow(table, exchange, routingKey, headers, into, pending) && exchange.alternate !== null) {
+    let led = false;
+    for (const key of routingKeys) led = follow(table, exchange, key, headers, into, pending) || led;
+    if (!led && exchange.alternate !== null) {
       const alternate = table.exchange(exchange.alternate);
       if (alternate !== undefined) pending.push(alternate);
     }
   }
 }
 
-/** One exchange's step; true where it led anywhere. */
+/** One exchange's step for one key; true where it led anywhere. */
 function follow(
   table: RoutingTable,
   exchange: Exchange,

@@ -1,4 +1,5 @@
 import type { Consumer } from "../channel/consumer.ts";
+import type { Message } from "../message.ts";
 
 /**
  * The consumers of one queue that can take a message now: a circular list, the next one to be served at `next`.
@@ -45,6 +46,8 @@ class PriorityLevel {
 
 /** All consumers of a queue: who they are, who is active, whose turn it is. Round robin within the highest priority. */
 export class ConsumerSet {
+  /** How often a consumer joined the round: filtered queues look again when one did. */
+  joins = 0;
   readonly #all = new Set<Consumer>();
   /** Highest priority first; an empty level stays for its consumers to rejoin. */
   #levels: PriorityLevel[] = [];
@@ -101,8 +104,10 @@ export class ConsumerSet {
     const joined = consumer.following !== null;
     const willing = consumer.willing && this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
     if (willing === joined) return;
-    if (willing) this.#level(consumer.priority).join(consumer);
-    else this.#level(consumer.priority).leave(consumer);
+    if (willing) {
+      this.joins++;
+      this.#level(consumer.priority).join(consumer);
+    } else this.#level(consumer.priority).leave(consumer);
   }
 
   /** Who is to be served, without moving on; null where nobody can take a message. */
@@ -110,6 +115,18 @@ export class ConsumerSet {
     for (let index = 0; index < this.#levels.length; index++) {
       const next = (this.#levels[index] as PriorityLevel).next;
       if (next !== null) return next;
+    }
+    return null;
+  }
+
+  /** As `peek`, passing over those whose filter refuses the message. */
+  pick(message: Message): Consumer | null {
+    for (const { next } of this.#levels) {
+      let consumer = next;
+      while (consumer !== null) {
+        if (consumer.filter === null || consumer.filter.matches(message)) return consumer;
+        consumer = consumer.following === next ? null : consumer.following;
+      }
     }
     return null;
   }

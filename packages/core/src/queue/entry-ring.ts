@@ -39,6 +39,20 @@ export class EntryRing {
     return entry;
   }
 
+  /** The entry at `index` from the oldest one on. */
+  at(index: number): QueueEntry {
+    return this.#slots[(this.#head + index) & (this.#slots.length - 1)] as QueueEntry;
+  }
+
+  /** Removes the entry at `index`; those before it move up. */
+  removeAt(index: number): void {
+    const mask = this.#slots.length - 1;
+    for (let place = index; place > 0; place--) {
+      this.#slots[(this.#head + place) & mask] = this.#slots[(this.#head + place - 1) & mask] as QueueEntry;
+    }
+    this.shift();
+  }
+
   #grow(): void {
     const old = this.#slots;
     const slots = new Array<QueueEntry | null>(Math.max(initialCapacity, old.length * 2)).fill(null);

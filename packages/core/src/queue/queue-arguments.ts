@@ -1,4 +1,5 @@
 import { BrokerError, resourceName } from "../errors.ts";
+import { expiryMsMax } from "../expiry.ts";
 import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
 
 /** What happens to a publish that a full queue cannot take. */
@@ -47,8 +48,6 @@ const fieldTypeNames = {
   void: "void",
 } satisfies Record<FieldValue["kind"], string>;
 
-/** Erlang's longest timer, which bounds expiry and TTL in RabbitMQ: clients test for it. */
-const expiryMsMax = 4_294_967_295;
 const prioritiesMax = 255;
 /** Failed deliveries a quorum queue allows by default (features of RabbitMQ 4.x). */
 const quorumDeliveryLimit = 20;
@@ -86,7 +85,7 @@ class ArgumentReader {
 
   milliseconds(name: string): number {
     const number = this.count(name);
-    if (number > expiryMsMax) this.refuse(name, `{value_too_big,${number}}`);
+    if (number > expiryMsMax) this.refuse(name, `{value_too_large,${number}}`);
     return number;
   }
 
@@ -119,13 +118,14 @@ class ArgumentReader {
 
   #integer(name: string, value: FieldValue): number {
     const number = value.kind === "timestamp" ? undefined : integerOf(value);
-    return number ?? this.refuse(name, `{unacceptable_type,${fieldTypeName(value)}}`);
+    return number ?? this.refuse(name, `"expected integer, got ${fieldTypeName(value)}"`);
   }
 }
 
 function queueType(reader: ArgumentReader): "classic" | "quorum" {
   const type = reader.text("x-queue-type") ?? "classic";
-  if (type !== "classic" && type !== "quorum") return reader.refuse("x-queue-type", `unsupported queue type '${type}'`);
+  if (type !== "classic" && type !== "quorum")
+    return reader.refuse("x-queue-type", `"unsupported queue type '${type}'"`);
   return type;
 }
 

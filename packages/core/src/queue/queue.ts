@@ -7,6 +7,7 @@ import type { Message } from "../message.ts";
 import type { StoredMessage } from "../storage-engine.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
+import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
@@ -38,7 +39,7 @@ export interface QueueIdentity {
  *     refuses      full, and the overflow rule says to tell the publisher
  *     enqueue      copied, stored by then, delivered or kept ready
  */
-export class Queue {
+export class Queue implements FilteredQueue {
   readonly kind = "queue" as const;
   readonly id: number;
   readonly name: string;
@@ -54,6 +55,8 @@ export class Queue {
   readonly idList: readonly number[];
   readonly ready: ReadyMessages;
   readonly consumers: ConsumerSet;
+  /** The way of delivery while a consumer takes certain messages only. */
+  readonly filtered: FilteredDispatch;
   /** Bindings that lead here. */
   readonly incoming: Set<Binding> = new Set();
   /** True where deliveries carry `x-delivery-count`. */
@@ -62,6 +65,8 @@ export class Queue {
   deleted = false;
   readonly #host: QueueHost;
   readonly #bounded: boolean;
+  /** True where a full queue refuses. */
+  readonly #refuses: boolean;
   #exclusiveConsumer: Consumer | null = null;
   #lastPlace = 0;
   /** False where no ready message runs out, which spares the usual queue a look at every head. */
@@ -87,8 +92,10 @@ export class Queue {
     this.#host = host;
     this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
     this.#bounded = options.lengthMax >= 0 || options.lengthBytesMax >= 0;
+    this.#refuses = this.#bounded && options.overflow !== "drop-head";
     this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
+    this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
   }
 
   /** `queue 'q' in vhost '/'`. */
@@ -113,6 +120,9 @@ export class Queue {
   deliverNow(message: Message): boolean {
     const consumer = this.consumers.peek();
     if (consumer === null || !consumer.noAck || this.ready.count > 0) return false;
+    if (this.filtered.consumerCount > 0) return false;
+    // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
+    if (this.#refuses && this.#full(message.bodyBytes)) return false;
     this.consumers.served(consumer);
     consumer.channel.deliverSettled(consumer, message, false, 0);
     return true;
@@ -120,7 +130,7 @@ export class Queue {
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
   refuses(message: Message): boolean {
-    if (!this.#bounded || this.options.overflow === "drop-head" || !this.#full(message.bodyBytes)) return false;
+    if (!this.#refuses || !this.#full(message.bodyBytes)) return false;
     if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
     return true;
   }
@@ -129,10 +139,17 @@ export class Queue {
   enqueue(message: Message): void {
     message.own();
     const entry = new QueueEntry(this, message, ++this.#lastPlace, this.#expiresAtMs(message));
-    if (this.ready.count === 0) {
+    if (this.filtered.consumerCount > 0) {
+      if (this.filtered.takes(entry)) return;
+    } else if (this.ready.count === 0) {
       const consumer = this.consumers.peek();
       if (consumer !== null) {
-        this.#deliver(consumer, entry);
+        this.deliverTo(consumer, entry);
+        return;
+      }
+      // A time to live of 0: nobody took it at once, so nobody ever sees it.
+      if (this.hasExpired(entry)) {
+        this.#die(entry, "expired");
         return;
       }
     }
@@ -156,13 +173,17 @@ export class Queue {
   }
 
   #deliverReady(): void {
+    if (this.filtered.consumerCount > 0) {
+      this.filtered.run();
+      return;
+    }
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const consumer = this.consumers.peek();
       if (consumer === null) return;
       const entry = list.shift();
       if (entry === null) return;
-      if (this.#expired(entry)) this.#die(entry, "expired");
-      else this.#deliver(consumer, entry);
+      if (this.hasExpired(entry)) this.#die(entry, "expired");
+      else this.deliverTo(consumer, entry);
     }
   }
 
@@ -188,10 +209,11 @@ export class Queue {
   }
 
   #takeReady(): QueueEntry | null {
+    this.filtered.noteChange();
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const entry = list.shift();
       if (entry === null) return null;
-      if (!this.#expired(entry)) return entry;
+      if (!this.hasExpired(entry)) return entry;
       this.#die(entry, "expired");
     }
     return null;
@@ -216,10 +238,11 @@ export class Queue {
       this.#die(entry, "delivery_limit");
       return;
     }
-    if (this.#expired(entry)) {
+    if (this.hasExpired(entry)) {
       this.#die(entry, "expired");
       return;
     }
+    this.filtered.noteChange();
     this.ready.requeue(entry);
     if (this.#bounded) this.#dropOverflow();
     if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
@@ -233,11 +256,13 @@ export class Queue {
 
   addConsumer(consumer: Consumer): void {
     if (consumer.exclusive) this.#exclusiveConsumer = consumer;
+    if (consumer.filter !== null) this.filtered.consumerCount++;
     this.consumers.add(consumer);
   }
 
   removeConsumer(consumer: Consumer): void {
     if (this.#exclusiveConsumer === consumer) this.#exclusiveConsumer = null;
+    if (consumer.filter !== null) this.filtered.consumerCount--;
     this.consumers.remove(consumer);
     if (!this.deleted && this.ready.count > 0) this.dispatch();
   }
@@ -291,7 +316,8 @@ export class Queue {
     }
   }
 
-  #deliver(consumer: Consumer, entry: QueueEntry): void {
+  /** Hands an entry that is not ready any more to a consumer of the round. */
+  deliverTo(consumer: Consumer, entry: QueueEntry): void {
     this.consumers.served(consumer);
     const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
     if (consumer.noAck) {
@@ -306,6 +332,7 @@ export class Queue {
 
   /** Stored in its new queue and settled in the old one together: a crash must not come between the two. */
   #die(entry: QueueEntry, reason: DeathReason): void {
+    this.filtered.noteChange();
     if (this.options.deadLetterExchange === null || entry.message.lsn === 0) {
       this.#host.deadLetter(this, entry.message, reason);
       this.settle(entry);
@@ -332,7 +359,7 @@ export class Queue {
     while (over()) {
       const entry = this.ready.first()?.shift() ?? null;
       if (entry === null) return;
-      this.#die(entry, "maxlen");
+      this.#die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
     }
   }
 
@@ -347,7 +374,8 @@ export class Queue {
     return this.#host.store.clock.nowMs() + this.#ttlMs(message.expirationMs);
   }
 
-  #expired(entry: QueueEntry): boolean {
+  /** True where the entry's time is up. */
+  hasExpired(entry: QueueEntry): boolean {
     return entry.expiresAtMs !== 0 && entry.expiresAtMs <= this.#host.store.clock.nowMs();
   }
 

@@ -101,6 +101,39 @@ export class ReadyList {
     return entry;
   }
 
+  /**
+   * Shows the entries in memory to `visit`, oldest first, until it has left `leftMax` of them or has enough; what it
+   * took is removed. Returns how many more it might have left.
+   */
+  sift(leftMax: number, visit: (entry: QueueEntry) => "taken" | "left" | "enough"): number {
+    let left = 0;
+    const stay: QueueEntry[] = [];
+    let answer = "left";
+    while (left < leftMax && answer !== "enough") {
+      const entry = this.#returned.shift();
+      if (entry === null) break;
+      answer = visit(entry);
+      if (answer === "taken") this.#bodyBytes -= entry.message.bodyBytes;
+      else left = stay.push(entry);
+    }
+    for (const entry of stay) this.#returned.push(entry);
+    let index = 0;
+    while (index < this.#window.count && left < leftMax && answer !== "enough") {
+      const entry = this.#window.at(index);
+      answer = visit(entry);
+      if (answer === "taken") {
+        this.#window.removeAt(index);
+        this.#bodyBytes -= entry.message.bodyBytes;
+        this.#weighWindow(-entry.message.sizeBytes);
+      } else {
+        index++;
+        left++;
+      }
+    }
+    if (this.#paged.count > 0) this.#pageIn();
+    return answer === "enough" ? 0 : leftMax - left;
+  }
+
   /** Empties the list, calling `settle` with the identity (0 where not stored) of each message. */
   clear(settle: (lsn: number) => void): void {
     for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) settle(entry.message.lsn);
@@ -167,6 +200,7 @@ export class ReadyList {
       this.#window.push(entry);
       this.#weighWindow(entry.message.sizeBytes);
     }
+    this.#queue.filtered.noteChange();
     this.#queue.dispatch();
     this.#queue.pagedIn();
   }

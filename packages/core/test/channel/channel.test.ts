@@ -177,6 +177,15 @@ describe("transactions", () => {
     expect(channel.drain("q")).toEqual(["over "]);
   });
 
+  test("a commit of which a full queue refused a part fails, and the rest of it stays", async () => {
+    await broker.queue("small", { "x-max-length": 1, "x-overflow": "reject-publish" });
+    channel.channel.txSelect();
+    for (const body of ["1", "2"]) channel.publish("", "small", body);
+    channel.publish("", "q", "beside");
+    expect(await refusal(() => channel.channel.txCommit())).toBe("precondition-failed: partial tx completion");
+    expect([channel.drain("small"), channel.drain("q")]).toEqual([["1"], ["beside"]]);
+  });
+
   test("confirms and transactions exclude each other", async () => {
     channel.channel.txSelect();
     expect(await refusal(() => channel.channel.confirmSelect())).toBe(

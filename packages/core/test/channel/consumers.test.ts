@@ -58,6 +58,13 @@ describe("subscribing", () => {
     expect(await refusal(() => channel.consume("q", { exclusive: true }))).toBe(text);
   });
 
+  test("an exclusive consumer is refused where the queue picks one itself", async () => {
+    await broker.queue("single", { "x-single-active-consumer": true });
+    expect(await refusal(() => channel.consume("single", { exclusive: true }))).toBe(
+      "access-refused: queue 'single' in vhost '/' in exclusive use",
+    );
+  });
+
   test("a missing queue and a priority that is no integer are refused", async () => {
     expect(await refusal(() => channel.consume("none"))).toBe("not-found: no queue 'none' in vhost '/'");
     expect(await refusal(() => channel.consume("q", { arguments: table({ "x-priority": "high" }) }))).toBe(
@@ -136,6 +143,15 @@ describe("credit", () => {
     expect(bodiesOf(channel, "b")).toEqual(["2", "3"]);
     channel.channel.ack(0, true);
     expect(channel.sink.bodies).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("a limit a consumer takes the place of the channel's", () => {
+    channel.channel.qos(1, true);
+    channel.consume("q");
+    publish(3);
+    expect(channel.sink.bodies).toEqual(["1"]);
+    channel.channel.qos(0, false);
+    expect(channel.sink.bodies).toEqual(["1", "2", "3"]);
   });
 
   test("auto-ack consumers have no limit", () => {

@@ -36,7 +36,11 @@ describe("HeadersMatcher", () => {
     ["all-with-x reads them", table({ "x-match": "all-with-x", "x-trace": "off", color: "red" }), false],
     ["any-with-x reads them", table({ "x-match": "any-with-x", "x-trace": "on", color: "blue" }), true],
     ["integers compare by value, not by width", table({ size: { kind: "int64", value: 3n } }), true],
+    ["numbers of every kind compare by value", table({ size: { kind: "double", value: 3 } }), true],
+    ["a number that is not the same", table({ size: { kind: "double", value: 3.5 } }), false],
+    ["text and bytes compare by their bytes", table({ color: { kind: "binary", value: Buffer.from("red") } }), true],
     ["text is no number", table({ size: "3" }), false],
+    ["true is no number", table({ size: true }), false],
   ])("%s", (_, args, expected) => {
     expect(matches(args, headers)).toBe(expected);
   });

@@ -116,6 +116,18 @@ describe("routing", () => {
     expect([channel.drain("q1"), channel.drain("q2")]).toEqual([["m"], ["m"]]);
   });
 
+  test("the alternate exchange gets what none of the sender's keys leads anywhere", async () => {
+    await broker.exchange("spare", "fanout");
+    await broker.bind("spare", "q3");
+    await broker.exchange("x", "direct", { "alternate-exchange": "spare" });
+    await broker.bind("x", "q1", "known");
+    const route = channel.channel.route("x", "unknown");
+    channel.channel.publish(route, newMessage(route, "m"), false, [channel.channel.route("x", "known")]);
+    expect([channel.drain("q1"), channel.drain("q3")]).toEqual([["m"], []]);
+    channel.channel.publish(route, newMessage(route, "m"), false, [channel.channel.route("x", "nothing")]);
+    expect([channel.drain("q1"), channel.drain("q3")]).toEqual([[], ["m"]]);
+  });
+
   test("an auto-delete exchange goes with its last binding, and takes its like with it", async () => {
     const spec = { type: "fanout", durable: true, autoDelete: true, internal: false, arguments: [] };
     await broker.client.declareExchange("outer", spec);

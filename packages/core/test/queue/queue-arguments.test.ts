@@ -51,14 +51,15 @@ describe("readQueueArguments", () => {
   });
 
   test.each<[string, string | number | boolean | FieldValue, string]>([
-    ["x-message-ttl", "soon", "{unacceptable_type,longstr}"],
+    ["x-message-ttl", "soon", '"expected integer, got longstr"'],
     ["x-message-ttl", -1, "{value_negative,-1}"],
-    ["x-message-ttl", { kind: "int64", value: 4294967296n }, "{value_too_big,4294967296}"],
-    ["x-message-ttl", { kind: "double", value: 1 }, "{unacceptable_type,double}"],
+    ["x-message-ttl", { kind: "int64", value: 315360000001n }, "{value_too_large,315360000001}"],
+    ["x-message-ttl", { kind: "double", value: 1 }, '"expected integer, got double"'],
     ["x-expires", 0, "{value_zero,0}"],
     ["x-expires", -5, "{value_negative,-5}"],
     ["x-max-length", -1, "{value_negative,-1}"],
-    ["x-max-length-bytes", true, "{unacceptable_type,bool}"],
+    ["x-max-length-bytes", true, '"expected integer, got bool"'],
+    ["x-queue-type", "heap", "\"unsupported queue type 'heap'\""],
     ["x-max-priority", 256, "{max_value_exceeded,256}"],
     ["x-max-priority", -1, "{value_negative,-1}"],
     ["x-overflow", "drop-tail", "invalid_overflow"],

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PublishResult } from "../../src/channel/publish-result.ts";
 import { TestBroker, type TestChannel } from "../fixture/test-broker.ts";
 
 let broker: TestBroker;
@@ -60,7 +61,7 @@ describe("time to live", () => {
   test("zero means now or never", async () => {
     await broker.queue("q", { "x-message-ttl": 0 });
     channel.publish("", "q", "never");
-    expect(channel.drain("q")).toEqual([]);
+    expect(ready("q")).toBe(0);
     channel.consume("q");
     channel.publish("", "q", "now");
     expect(channel.sink.bodies).toEqual(["now"]);
@@ -68,6 +69,15 @@ describe("time to live", () => {
     channel.channel.reject(0, true, true, "nack");
     expect(channel.sink.bodies).toEqual(["now"]);
     expect(ready("q")).toBe(0);
+  });
+
+  test("a message that ran out and is pushed out dies of its expiry", async () => {
+    await deadLetterQueue();
+    await broker.queue("q", { "x-max-length": 1, "x-dead-letter-exchange": "dlx" });
+    for (const body of ["1", "2"]) channel.publish("", "q", body, body === "2" ? { expiration: "0" } : {});
+    channel.publish("", "q", "3");
+    expect([ready("q"), channel.drain("dead")]).toEqual([1, ["1", "2"]]);
+    expect(broker.broker.totals.deadLettered).toMatchObject({ maxlen: 1, expired: 1 });
   });
 
   test("counts from the publish, for requeued messages too", async () => {
@@ -113,6 +123,14 @@ describe("length limits", () => {
     expect(ready("q")).toBe(2);
     channel.channel.reject(taken[1] ?? 0, true, true, "nack");
     expect(channel.drain("q")).toEqual(["3", "4"]);
+  });
+
+  test("a message above the bound is refused even where a consumer waits", async () => {
+    await broker.queue("q", { "x-max-length-bytes": 4, "x-overflow": "reject-publish" });
+    channel.consume("q", { noAck: true });
+    expect(channel.publish("", "q", "larger")).toBe(PublishResult.rejected);
+    expect(channel.publish("", "q", "tiny")).toBe(PublishResult.routed);
+    expect(channel.sink.bodies).toEqual(["tiny"]);
   });
 
   test("bytes are bounded, and a message above the bound does not stay", async () => {

@@ -34,6 +34,10 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
   ),
   outboxBytesMax: sized("outboxBytesMax", "Bytes waiting for one socket at which its consumers get nothing more."),
   routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that a virtual host remembers."),
+  filterSkippedMax: counted(
+    "filterSkippedMax",
+    "Ready messages of a shared queue that a STOMP subscription with a selector looks past.",
+  ),
   transactionOperationsMax: counted("transactionOperationsMax", "Publishes and acknowledgements of one transaction."),
   transactionBytesMax: sized("transactionBytesMax", "Message bytes of one transaction."),
 };

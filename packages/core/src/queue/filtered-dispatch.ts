@@ -1,0 +1,93 @@
+import type { Consumer } from "../channel/consumer.ts";
+import type { Message } from "../message.ts";
+import type { ConsumerSet } from "./consumer-set.ts";
+import type { QueueEntry } from "./queue-entry.ts";
+import type { ReadyMessages } from "./ready-messages.ts";
+
+/** What the dispatch needs of its queue. */
+export interface FilteredQueue {
+  readonly ready: ReadyMessages;
+  readonly consumers: ConsumerSet;
+  deliverTo(consumer: Consumer, entry: QueueEntry): void;
+  settle(entry: QueueEntry): void;
+  hasExpired(entry: QueueEntry): boolean;
+}
+
+/**
+ * Delivery from a queue some of whose consumers take certain messages only. What none of them wants stays in its place
+ * and later messages go past it, up to a bound: a consumer does not look further than `skippedMax` messages that it
+ * does not want, so that a long backlog of other people's messages costs it no time.
+ *
+ *     ready   a b A a a B b …        a consumer of capitals gets A, then B; a and b wait for somebody else
+ */
+export class FilteredDispatch {
+  /** Consumers with a filter; without any the queue goes its usual way. */
+  consumerCount = 0;
+  readonly #queue: FilteredQueue;
+  readonly #skippedMax: number;
+  /** Something was removed, came back or came in since the last look. */
+  #changed = false;
+  /** The consumers that had joined the round by then. */
+  #joinsSeen = 0;
+  #running = false;
+
+  constructor(queue: FilteredQueue, skippedMax: number) {
+    this.#queue = queue;
+    this.#skippedMax = skippedMax;
+  }
+
+  /** Ready messages changed otherwise than by `run` and `takes`. */
+  noteChange(): void {
+    this.#changed = true;
+  }
+
+  /** True where a new entry, of which there is none like it waiting before, went to a consumer or to nobody at all. */
+  takes(entry: QueueEntry): boolean {
+    const { ready, consumers } = this.#queue;
+    if (this.#isUnwanted(entry.message)) {
+      this.#queue.settle(entry);
+      return true;
+    }
+    if (this.#changed) this.run();
+    // Beyond the horizon: nobody looks so far.
+    if (ready.count >= this.#skippedMax) return false;
+    const consumer = consumers.pick(entry.message);
+    if (consumer === null) return false;
+    this.#queue.deliverTo(consumer, entry);
+    return true;
+  }
+
+  /** Gives every message within the horizon to the first consumer in the round that wants it. */
+  run(): void {
+    const { ready, consumers } = this.#queue;
+    if (this.#running || (!this.#changed && consumers.joins === this.#joinsSeen)) return;
+    this.#running = true;
+    this.#changed = false;
+    this.#joinsSeen = consumers.joins;
+    let skippable = this.#skippedMax;
+    for (let priority = ready.lists.length - 1; priority >= 0 && skippable > 0; priority--) {
+      skippable = ready.lists[priority]?.sift(skippable, (entry) => this.#offer(entry)) ?? skippable;
+    }
+    this.#running = false;
+  }
+
+  #offer(entry: QueueEntry): "taken" | "left" | "enough" {
+    const { consumers } = this.#queue;
+    if (consumers.peek() === null) return "enough";
+    // It goes when its turn at the head comes, as everywhere.
+    if (this.#queue.hasExpired(entry)) return "left";
+    const consumer = consumers.pick(entry.message);
+    if (consumer !== null) this.#queue.deliverTo(consumer, entry);
+    else if (this.#isUnwanted(entry.message)) this.#queue.settle(entry);
+    else return "left";
+    return "taken";
+  }
+
+  /** True where every consumer refuses the message and says that nobody else needs it. */
+  #isUnwanted(message: Message): boolean {
+    for (const { filter } of this.#queue.consumers.all) {
+      if (filter === null || filter.others === "leave" || filter.matches(message)) return false;
+    }
+    return true;
+  }
+}
