@@ -5,6 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Where there is no /proc a process is known by its pid alone. */
 const unknownIdentity = "unknown";
+/** Stands for a process that has ended; no lock file carries it. */
+const endedIdentity = "ended";
 
 /** Another broker uses the directory. */
 export class DirectoryInUseError extends Error {
@@ -76,7 +78,10 @@ async function processIdentity(pid: number): Promise<string | null> {
   try {
     const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8");
     // The second field is the command in parentheses and may hold anything, so count from the last parenthesis.
-    const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // Killed, and its parent has not asked for its exit code yet: it holds nothing any more.
+    if (fields[0] === "Z" || fields[0] === "X") return endedIdentity;
+    const startTime = fields[19];
     const boot = await fs.readFile("/proc/sys/kernel/random/boot_id", "utf8");
     return `${boot.slice(0, 8)}-${startTime}`;
   } catch {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenedStorage } from "@jackalope/testkit";
@@ -52,6 +52,26 @@ test("the lock of a living process in another program is respected", async () =>
   child.stdin.end();
   await once(child, "exit");
   await (await lockDirectory(directory))();
+});
+
+test("the lock of a killed process is free although its parent has not asked for its exit code", async () => {
+  // cat never waits for the child that it inherits from the shell.
+  const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  const statFields = async (): Promise<string[]> => {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  };
+  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+  const startTime = (await statFields())[19];
+  await writeFile(join(directory, `lock.${pid}.${boot.slice(0, 8)}-${startTime}.abcdef`), "");
+  await expect(lockDirectory(directory)).rejects.toThrow(`pid ${pid}`);
+  process.kill(pid, "SIGKILL");
+  await expect.poll(async () => (await statFields())[0]).toBe("Z");
+  await (await lockDirectory(directory))();
+  parent.stdin.end();
+  await once(parent, "exit");
 });
 
 test("of many that come at once, with a stale lock in the way, never two get in", async () => {
