@@ -13,6 +13,9 @@ const peers = [
   { debian: "python3-kombu", present: () => hasPythonModule("kombu") },
   { debian: "celery", present: () => hasPythonModule("celery") && hasCommand("celery") },
   { debian: "amqp-tools", present: () => hasCommand("amqp-publish") && hasCommand("amqp-get") },
+  { debian: "python3-stomp", present: () => hasPythonModule("stomp") },
+  { debian: "libnet-stomp-perl", present: () => hasPerlModule("Net::Stomp") },
+  { debian: "chromium", present: () => isExecutable("/usr/bin/chromium") },
 ];
 
 /** Returns once every peer is there; exits the process with their names otherwise. */
@@ -43,6 +46,10 @@ function apt(...args) {
 function hasPythonModule(name) {
   const program = `import importlib.util, sys; sys.exit(importlib.util.find_spec("${name}") is None)`;
   return interpreters.some((python) => spawnSync(python, ["-c", program], { stdio: "ignore" }).status === 0);
+}
+
+function hasPerlModule(name) {
+  return spawnSync("/usr/bin/perl", [`-M${name}`, "-e", "1"], { stdio: "ignore" }).status === 0;
 }
 
 function hasCommand(name) {

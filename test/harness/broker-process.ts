@@ -8,7 +8,8 @@ import { onTestFinished } from "vitest";
 import { once, waitFor } from "./waiting.ts";
 
 const command = fileURLToPath(new URL("../../bin/jackalope", import.meta.url));
-const listeners = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
+const amqpListeners = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
+const listeners = [...amqpListeners, "--stomp-port", "0", "--stomp-ws-port", "0"];
 const built = fileURLToPath(new URL("../../packages/server/dist/main.js", import.meta.url));
 
 /** How a broker process ended. */
@@ -23,6 +24,8 @@ export class BrokerProcess {
   readonly url: string;
   readonly amqpPort: number;
   readonly managementPort: number | null;
+  /** STOMP over WebSocket. */
+  readonly stompWsPort: number | null;
   /** Resolves when the process is gone. */
   readonly ended: Promise<Ending>;
   readonly #log: LogLines;
@@ -33,6 +36,7 @@ export class BrokerProcess {
     this.ended = ended;
     this.amqpPort = ready.amqpPort;
     this.managementPort = ready.managementPort;
+    this.stompWsPort = ready.stompWsPort;
     this.url = `amqp://guest:guest@127.0.0.1:${ready.amqpPort}`;
   }
 
@@ -59,6 +63,7 @@ export class BrokerProcess {
 interface ReadyLine {
   readonly amqpPort: number;
   readonly managementPort: number | null;
+  readonly stompWsPort: number | null;
 }
 
 interface LogLines {

@@ -4,6 +4,7 @@ import { decodeProperties, encodeProperties } from "./property-codec.ts";
 /** Messages as AMQP 0-9-1 publishes them: flags and basic properties, byte for byte as in the content header. */
 export const amqpFormat: MessageFormat = {
   id: "amqp-0-9-1",
+  typed: true,
   toProperties: decodeProperties,
   fromProperties: encodeProperties,
 };

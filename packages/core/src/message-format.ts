@@ -9,6 +9,8 @@ import type { Properties } from "./properties.ts";
 export interface MessageFormat {
   /** Stored on disk beside every message: never rename. */
   readonly id: string;
+  /** True where header values have types; without, they are all text. */
+  readonly typed?: boolean;
   /** Decodes native bytes. Called only when somebody asks. */
   toProperties(native: Uint8Array): Properties;
   /** Encodes neutral properties into native bytes. What the protocol cannot carry is listed in docs/conversion.md. */

@@ -34,7 +34,9 @@ export function readCommandLine(
 /** The command with a flag for every setting. Defaults are in the descriptions only: the merge needs to see what is set. */
 function jackalopeCommand(): Command {
   const command = new Command("jackalope")
-    .description("A message broker for AMQP 0-9-1. Every flag is also a key of the file and a JACKALOPE_* variable.")
+    .description(
+      "A message broker for AMQP 0-9-1 and STOMP. Every flag is also a key of the file and a JACKALOPE_* variable.",
+    )
     .version(serverVersion)
     .option("--config <FILE>", "TOML file with settings");
   for (const name of configNames) {

@@ -17,11 +17,15 @@ export type CreateBrokerOptions = { readonly [Name in keyof Config]?: Config[Nam
   readonly clock?: Clock;
 };
 
-/** What differs from the command: nothing is kept, free ports, and no way in from another machine. */
+/** What differs from the command: nothing is kept, AMQP alone on a free port, and no way in from another machine. */
 const embeddedDefaults = optionSource({
   store: "memory",
   bind: "127.0.0.1",
   amqpPort: 0,
+  stompPort: "off",
+  stompTlsPort: "off",
+  stompWsPort: "off",
+  stompWssPort: "off",
   managementPort: "off",
 });
 

@@ -2,6 +2,7 @@ import { createAmqpAdapter } from "@jackalope/amqp-adapter";
 import { Broker, type Clock, type Limits, type Logger, SystemClock } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { createManagement, type Health, type Management } from "@jackalope/management";
+import { createStompAdapter, type StompAdapter } from "@jackalope/stomp-adapter";
 import { AlarmMonitor, machineProbes } from "./alarm-monitor.ts";
 import type { Config } from "./config/config.ts";
 import { limitKeys } from "./config/limit-keys.ts";
@@ -9,6 +10,7 @@ import { type Listener, listenEverywhere } from "./listen-everywhere.ts";
 import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
 import { openStorage, recoveryFailure } from "./open-storage.ts";
 import { serverVersion } from "./server-version.ts";
+import { listenStomp, type StompPorts } from "./stomp-listeners.ts";
 
 /** What may be given ready-made instead of being made from the settings. */
 export interface BrokerParts {
@@ -20,7 +22,7 @@ export interface BrokerParts {
 }
 
 /** Ports that are listened on; null for none. */
-export interface Ports {
+export interface Ports extends StompPorts {
   readonly amqp: number | null;
   readonly management: number | null;
 }
@@ -78,11 +80,13 @@ class Composition {
     await this.#startAlarmMonitor(broker);
     const amqp = this.#config.amqpPort === "off" ? null : this.#openAmqpAdapter(broker);
     const amqpPort = await this.#listen(amqp, this.#config.amqpPort, "amqpPort");
+    const stompPorts = await listenStomp(this.#openStompAdapter(broker), this.#config);
+    const ports = { amqp: amqpPort, ...stompPorts, management: managementPort };
     this.#phase = "ready";
-    const ports = { amqp: amqpPort, management: managementPort };
     const tookMs = Math.round(performance.now() - startedAtMs);
     const facts = { version: serverVersion, store: broker.storage.name, bind: bind.join(","), tookMs };
-    this.#parts.logger.info({ amqpPort, managementPort, ...facts }, "ready");
+    const named = Object.fromEntries(Object.entries(ports).map(([name, port]) => [`${name}Port`, port]));
+    this.#parts.logger.info({ ...named, ...facts }, "ready");
     return { broker, ports, close: () => this.close() };
   }
 
@@ -153,6 +157,18 @@ class Composition {
         return { port };
       },
     };
+  }
+
+  #openStompAdapter(broker: Broker): StompAdapter {
+    const { stompAnonymousUser: name, stompAnonymousPassword: password, stompBodyMax, handshakeTimeout } = this.#config;
+    const adapter = createStompAdapter({
+      broker,
+      limits: { bodyBytesMax: stompBodyMax, handshakeTimeoutMs: handshakeTimeout },
+      anonymousUser: name === "off" ? null : { name, password },
+      server: `Jackalope/${serverVersion}`,
+    });
+    this.#closers.push(() => adapter.close());
+    return adapter;
   }
 
   async #listen(listener: Listener | null, port: number | "off", key: string): Promise<number | null> {

@@ -37,7 +37,14 @@ describe("createBroker", () => {
     const startedAtMs = performance.now();
     const broker = await open();
     expect(performance.now() - startedAtMs).toBeLessThan(1000);
-    expect(broker.ports).toEqual({ amqp: expect.any(Number), management: null });
+    expect(broker.ports).toEqual({
+      amqp: expect.any(Number),
+      stomp: null,
+      stompTls: null,
+      stompWs: null,
+      stompWss: null,
+      management: null,
+    });
     expect(broker.url).toBe(`amqp://guest:guest@127.0.0.1:${broker.ports.amqp}`);
     await greet("127.0.0.1", broker.ports.amqp);
     expect(broker.broker.storage.name).toBe("memory");

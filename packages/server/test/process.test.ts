@@ -81,7 +81,8 @@ function run(args: readonly string[], variables: Readonly<Record<string, string>
   return started;
 }
 
-const freePorts = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
+const stompPorts = ["--stomp-port", "0", "--stomp-ws-port", "0"];
+const freePorts = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0", ...stompPorts];
 
 describe("the jackalope command", () => {
   test("logs one line `ready` with the ports when every listener accepts", async () => {
@@ -112,10 +113,11 @@ describe("the jackalope command", () => {
 
   test("takes settings from flags, variables and a file", async () => {
     writeFileSync(join(folder, "jackalope.toml"), 'store = "memory"\nbind = "127.0.0.1"\namqp-port = 1\n');
-    const variables = { JACKALOPE_AMQP_PORT: "0", JACKALOPE_MANAGEMENT_PORT: "5" };
-    const broker = run(["--config", "jackalope.toml", "--management-port", "off"], variables);
+    const variables = { JACKALOPE_AMQP_PORT: "0", JACKALOPE_MANAGEMENT_PORT: "5", JACKALOPE_STOMP_PORT: "off" };
+    const flags = ["--config", "jackalope.toml", "--management-port", "off", "--stomp-ws-port", "off"];
+    const broker = run(flags, variables);
     const ready = await broker.ready();
-    expect(ready).toMatchObject({ managementPort: null, store: "memory" });
+    expect(ready).toMatchObject({ managementPort: null, stompPort: null, stompTlsPort: null, store: "memory" });
     expect(ready.amqpPort).toBeGreaterThan(1);
     expect(existsSync(join(folder, "data"))).toBe(false);
   });
@@ -128,7 +130,7 @@ describe("the jackalope command", () => {
 
   test("ports of parts that are not built stay closed", async () => {
     const port = await freePort();
-    const names = ["mqtt", "mqtt-ws", "stomp", "stomp-ws"];
+    const names = ["mqtt", "mqtt-ws"];
     await run([...freePorts, ...names.flatMap((name) => [`--${name}-port`, String(port)])]).ready();
     await expect(greetedClient(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });

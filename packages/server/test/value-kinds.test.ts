@@ -24,6 +24,18 @@ describe("values are read from text and from TOML values", () => {
   });
 
   test.each([
+    ["all", []],
+    [[], []],
+    ["https://a.example, http://b.example:8080", ["https://a.example", "http://b.example:8080"]],
+    [["https://a.example"], ["https://a.example"]],
+    ["https://a.example/", "refused"],
+    ["a.example", "refused"],
+    ["", "refused"],
+  ])("origins %j are %j", (value, expected) => {
+    expect(read(kinds.origins(), value)).toEqual(expected);
+  });
+
+  test.each([
     ["4096", 4096],
     [4096, 4096],
     ["64KiB", 65_536],

@@ -1,7 +1,19 @@
 import { defaultLimits } from "@jackalope/core";
 import type { Config } from "./config.ts";
 import { limitKeys } from "./limit-keys.ts";
-import { addresses, bytes, choice, count, duration, onOff, port, text, textLike, watermark } from "./value-kinds.ts";
+import {
+  addresses,
+  bytes,
+  choice,
+  count,
+  duration,
+  onOff,
+  origins,
+  port,
+  text,
+  textLike,
+  watermark,
+} from "./value-kinds.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
 /** One setting. Its flag, variable and TOML name follow from its name in the table. */
@@ -9,7 +21,16 @@ export interface ConfigKey<Value> {
   readonly kind: ValueKind<Value>;
   readonly default: Value;
   /** A heading of docs/configuration.md. */
-  readonly section: "Storage" | "Listeners" | "Logging" | "First start" | "Alarms" | "AMQP" | "Limits";
+  readonly section:
+    | "Storage"
+    | "Listeners"
+    | "Logging"
+    | "First start"
+    | "Alarms"
+    | "AMQP"
+    | "STOMP"
+    | "TLS"
+    | "Limits";
   /** Sentences for help text and documentation. The first one stands alone in `--help`. */
   readonly description: string;
 }
@@ -76,12 +97,26 @@ export const configKeys: ConfigKeys = {
     default: 15675,
     description: `Port for MQTT over WebSocket. ${notBuilt}`,
   },
-  stompPort: { section: "Listeners", kind: port(), default: 61613, description: `Port for STOMP. ${notBuilt}` },
+  stompPort: { section: "Listeners", kind: port(), default: 61613, description: "Port for STOMP." },
+  stompTlsPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 61614,
+    description: "Port for STOMP over TLS. It is closed where there is no `tls-certificate`.",
+  },
   stompWsPort: {
     section: "Listeners",
     kind: port(),
     default: 15674,
-    description: `Port for STOMP over WebSocket. ${notBuilt}`,
+    description: "Port for STOMP over WebSocket, on the paths /ws and /stomp.",
+  },
+  stompWssPort: {
+    section: "Listeners",
+    kind: port(),
+    default: 15673,
+    description:
+      "Port for STOMP over WebSocket over TLS, for pages that came by https. It is closed where there is no " +
+      "`tls-certificate`.",
   },
   managementPort: {
     section: "Listeners",
@@ -155,6 +190,46 @@ export const configKeys: ConfigKeys = {
     kind: duration(100, 3_600_000),
     default: 10_000,
     description: "Time that a client has from connecting to an open connection.",
+  },
+  stompAnonymousUser: {
+    section: "STOMP",
+    kind: text("NAME|off", "a name, or off"),
+    default: "guest",
+    description:
+      "Who a STOMP client is that sends neither login nor passcode. As long as it is `guest`, such clients may connect " +
+      "from this machine only. `off` refuses them.",
+  },
+  stompAnonymousPassword: {
+    section: "STOMP",
+    kind: text("PASSWORD", "a password"),
+    default: "guest",
+    description: "Password of that user.",
+  },
+  stompOrigins: {
+    section: "STOMP",
+    kind: origins(),
+    default: [],
+    description:
+      "Pages that may connect by WebSocket, by their origin. A browser sends it; clients that are no browser have none " +
+      "and are not asked.",
+  },
+  stompBodyMax: {
+    section: "STOMP",
+    kind: bytes(1024, 512 * 1024 * 1024),
+    default: 4 * 1024 * 1024,
+    description: "Largest body of a STOMP frame. `max-message-size` counts too.",
+  },
+  tlsCertificate: {
+    section: "TLS",
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description: "Certificate of the listeners that speak TLS, with its chain, in PEM.",
+  },
+  tlsKey: {
+    section: "TLS",
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description: "Private key of that certificate, in PEM.",
   },
   maxMessageSize: {
     section: "Limits",

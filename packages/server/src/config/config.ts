@@ -22,7 +22,9 @@ export interface Config extends ConfigurableLimits {
   readonly mqttPort: Port;
   readonly mqttWsPort: Port;
   readonly stompPort: Port;
+  readonly stompTlsPort: Port;
   readonly stompWsPort: Port;
+  readonly stompWssPort: Port;
   readonly managementPort: Port;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   readonly logFormat: "auto" | "json" | "text";
@@ -35,6 +37,14 @@ export interface Config extends ConfigurableLimits {
   readonly frameMax: number;
   readonly channelMax: number;
   readonly handshakeTimeout: number;
+  readonly stompAnonymousUser: string;
+  readonly stompAnonymousPassword: string;
+  /** Empty for all. */
+  readonly stompOrigins: readonly string[];
+  readonly stompBodyMax: number;
+  /** A path, or "off". */
+  readonly tlsCertificate: string;
+  readonly tlsKey: string;
 }
 
 /** The bounds of the core that may be set by their own names. */

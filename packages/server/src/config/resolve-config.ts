@@ -2,6 +2,9 @@ import { type Config, kebabName, variableName } from "./config.ts";
 import { configKeys, configNames } from "./config-keys.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
+/** Settings whose values are not shown. */
+const secrets = new Set<keyof Config>(["defaultPassword", "stompAnonymousPassword"]);
+
 /** Settings that may not be; `message` has a line for each, fit for a person. */
 export class ConfigError extends Error {
   constructor(lines: readonly string[]) {
@@ -64,7 +67,7 @@ function valueOf(name: keyof Config, sources: readonly ConfigSource[], errors: s
     if (raw === undefined) continue;
     const result = kind.schema.safeParse(raw);
     if (result.success) return result.data;
-    const shown = name === "defaultPassword" ? "the value" : JSON.stringify(raw);
+    const shown = secrets.has(name) ? "the value" : JSON.stringify(raw);
     errors.push(`${kebabName(name)}: ${shown} is not allowed (${source.place(name)}); allowed: ${kind.allowed}`);
     return undefined;
   }

@@ -115,6 +115,18 @@ export function addresses(): ValueKind<readonly string[]> {
   };
 }
 
+/** Origins of web pages; none is all. */
+export function origins(): ValueKind<readonly string[]> {
+  const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value);
+  const listed = z.string().transform((value) => (value === "all" ? [] : value.split(",").map((part) => part.trim())));
+  return {
+    schema: z.union([listed, z.array(z.string())]).pipe(z.array(origin)),
+    allowed: "all, or origins such as https://example.org, several with commas between them",
+    placeholder: "ORIGINS",
+    format: (value) => (value.length === 0 ? "all" : value.join(",")),
+  };
+}
+
 /** A whole number between two bounds. */
 export function count(min: number, max: number, allowed = `a whole number from ${min} to ${max}`): ValueKind<number> {
   const schema = integerSchema.refine((value) => value >= min && value <= max);

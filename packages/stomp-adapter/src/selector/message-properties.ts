@@ -1,0 +1,81 @@
+import { type FieldValue, findField, type Message, type Properties } from "@jackalope/core/adapter";
+import { formatDestination } from "../destination.ts";
+import { fieldText } from "../field-text.ts";
+import type { PropertySource, SelectorValue } from "./expression.ts";
+
+type PropertyReader = (properties: Properties, message: Message) => SelectorValue;
+
+const text = (value: string | undefined): SelectorValue => value ?? null;
+const isPersistent = (properties: Properties): boolean => properties.deliveryMode === 2;
+
+/** Names that are no entries of the header table: STOMP's names of properties, and those of Jakarta Messaging. */
+const readers: ReadonlyMap<string, PropertyReader> = new Map<string, PropertyReader>([
+  ["content-type", ({ contentType }) => text(contentType)],
+  ["content-encoding", ({ contentEncoding }) => text(contentEncoding)],
+  ["correlation-id", ({ correlationId }) => text(correlationId)],
+  ["expiration", ({ expiration }) => text(expiration)],
+  ["amqp-message-id", ({ messageId }) => text(messageId)],
+  ["type", ({ type }) => text(type)],
+  ["user-id", ({ userId }) => text(userId)],
+  ["app-id", ({ appId }) => text(appId)],
+  ["reply-to", ({ replyTo }) => text(replyTo)],
+  ["priority", ({ priority }) => priority ?? null],
+  ["timestamp", ({ timestamp }) => (timestamp === undefined ? null : Number(timestamp))],
+  ["persistent", (properties) => (isPersistent(properties) ? true : null)],
+  ["destination", (_, { route }) => formatDestination(route.exchange, route.routingKey)],
+  ["JMSCorrelationID", ({ correlationId }) => text(correlationId)],
+  ["JMSDeliveryMode", (properties) => (isPersistent(properties) ? "PERSISTENT" : "NON_PERSISTENT")],
+  ["JMSDestination", (_, { route }) => formatDestination(route.exchange, route.routingKey)],
+  ["JMSExpiration", ({ expiration }) => (expiration === undefined ? 0 : Number(expiration))],
+  ["JMSMessageID", ({ messageId }) => text(messageId)],
+  // Jakarta Messaging counts a message without a priority as 4, and time in milliseconds.
+  ["JMSPriority", ({ priority }) => priority ?? 4],
+  ["JMSReplyTo", ({ replyTo }) => text(replyTo)],
+  ["JMSTimestamp", ({ timestamp }) => (timestamp === undefined ? null : Number(timestamp) * 1000)],
+  ["JMSType", ({ type }) => text(type)],
+]);
+
+function valueOf(field: FieldValue | undefined): SelectorValue {
+  if (field === undefined) return null;
+  switch (field.kind) {
+    case "boolean":
+    case "int8":
+    case "uint8":
+    case "int16":
+    case "uint16":
+    case "int32":
+    case "uint32":
+    case "float":
+    case "double":
+      return field.value;
+    case "int64":
+    case "timestamp":
+    case "decimal":
+      return Number(fieldText(field));
+    case "void":
+      return null;
+    default:
+      return fieldText(field);
+  }
+}
+
+/** Decoded once, however many selectors look at a message. */
+const decoded = new WeakMap<Message, Properties>();
+
+function propertiesOf(message: Message): Properties {
+  let properties = decoded.get(message);
+  if (properties === undefined) decoded.set(message, (properties = message.properties));
+  return properties;
+}
+
+/** A message as selectors see it. */
+export function propertySource(message: Message): PropertySource {
+  return {
+    typed: message.format.typed === true,
+    value(name) {
+      const properties = propertiesOf(message);
+      const read = readers.get(name);
+      return read === undefined ? valueOf(findField(properties.headers ?? [], name)) : read(properties, message);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { type Limits, Transaction } from "@jackalope/core/adapter";
+import type { FrameHead } from "./frame-head.ts";
+import { headerNames } from "./header-names.ts";
+import { StompError } from "./stomp-error.ts";
+
+/** The transactions of one connection that are open, by the names that the client gave them. */
+export class Transactions {
+  readonly #transactionsMax: number;
+  readonly #limits: Limits;
+  readonly #open = new Map<string, Transaction>();
+
+  constructor(transactionsMax: number, limits: Limits) {
+    this.#transactionsMax = transactionsMax;
+    this.#limits = limits;
+  }
+
+  /** BEGIN. Throws where the name is in use or too many are open. */
+  begin(head: FrameHead): void {
+    const name = nameOf(head);
+    if (this.#open.has(name)) throw badTransaction(`Transaction '${name}' is already open\n`);
+    if (this.#open.size >= this.#transactionsMax) {
+      throw badTransaction(`More than ${this.#transactionsMax} open transactions are not allowed\n`);
+    }
+    this.#open.set(name, new Transaction(this.#limits));
+  }
+
+  /** COMMIT or ABORT: the transaction that the frame names, which is open no more. */
+  take(head: FrameHead): Transaction {
+    const name = nameOf(head);
+    const transaction = this.#find(name);
+    this.#open.delete(name);
+    return transaction;
+  }
+
+  /** The transaction that a SEND, ACK or NACK belongs to, null for none. */
+  of(head: FrameHead): Transaction | null {
+    const name = head.get(headerNames.transaction);
+    return name === undefined ? null : this.#find(name);
+  }
+
+  /** The connection ends: all that are open. */
+  takeAll(): Transaction[] {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    return open;
+  }
+
+  #find(name: string): Transaction {
+    const transaction = this.#open.get(name);
+    if (transaction === undefined) throw badTransaction(`Invalid transaction identifier: '${name}'\n`);
+    return transaction;
+  }
+}
+
+function nameOf(head: FrameHead): string {
+  const name = head.get(headerNames.transaction);
+  if (name !== undefined) return name;
+  throw new StompError("Missing transaction", `'${head.command}' must include a 'transaction' header\n`);
+}
+
+function badTransaction(explanation: string): StompError {
+  return new StompError("Bad transaction", explanation);
+}
