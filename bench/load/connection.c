@@ -19,14 +19,16 @@ static size_t read_capacity;
 struct connection *connection_dial(enum role role, uint32_t index) {
   struct connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) fail("out of memory");
+  connection->protocol = role == ROLE_CONSUMER ? plan.consumer_protocol : plan.protocol;
+  uint16_t port = role == ROLE_CONSUMER ? plan.consumer_port : plan.port;
   connection->role = role;
   connection->index = index;
   connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection->fd < 0) fail("socket: %s", strerror(errno));
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(plan.port)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   if (inet_pton(AF_INET, plan.host, &address.sin_addr) != 1) fail("%s is not an IPv4 address", plan.host);
   if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0)
-    fail("connect to %s:%u: %s", plan.host, plan.port, strerror(errno));
+    fail("connect to %s:%u: %s", plan.host, port, strerror(errno));
   int on = 1;
   setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (role == ROLE_CONSUMER) {
@@ -34,7 +36,7 @@ struct connection *connection_dial(enum role role, uint32_t index) {
     connection->next_sequence = malloc(slots * sizeof(uint64_t));
     for (size_t slot = 0; slot < slots; slot++) connection->next_sequence[slot] = plan.first_sequence + slot % plan.keys;
   }
-  plan.protocol->open(connection);
+  connection->protocol->open(connection);
   connection->writable = true;
   return connection;
 }
@@ -101,7 +103,7 @@ bool connection_read(struct connection *connection) {
     if (carried > 0) memcpy(read_buffer, connection->rest.at, carried);
     size_t length = carried + (size_t)got;
     chunk_time = monotonic_ns();
-    size_t taken = plan.protocol->parse(connection, read_buffer, length);
+    size_t taken = connection->protocol->parse(connection, read_buffer, length);
     keep_rest(connection, read_buffer + taken, length - taken);
     if (connection->out.length > 0) connection_flush(connection);
     if ((size_t)got < READ_BYTES) return true;

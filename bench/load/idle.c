@@ -30,7 +30,7 @@ static struct connection **open_all(int epoll) {
 
 static void send_heartbeats(struct connection **connections) {
   for (uint32_t i = 0; i < plan.idle; i++) {
-    plan.protocol->heartbeat(connections[i]);
+    connections[i]->protocol->heartbeat(connections[i]);
     connection_flush(connections[i]);
   }
 }

@@ -14,9 +14,10 @@ enum role { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_IDLE };
 /* The command line, read once. */
 struct plan {
   const struct protocol *protocol;
+  const struct protocol *consumer_protocol; /* the same, unless a bridge from one protocol to another is measured */
   const char *host, *user, *password, *virtual_host;
   const char *queue;      /* queue name, or the stem of the names when there are several */
-  uint16_t port;
+  uint16_t port, consumer_port;
   enum mode mode;
   bool confirms, acks;    /* publisher confirms; manual acknowledgements */
   bool durable;           /* durable queues and persistent messages */
@@ -55,6 +56,7 @@ struct ledger {
 };
 
 struct connection {
+  const struct protocol *protocol;
   int fd;
   enum role role;
   uint32_t index;         /* among those of its role */
@@ -85,7 +87,7 @@ struct protocol {
   void (*heartbeat)(struct connection *connection);
   void (*close)(struct connection *connection);
 };
-extern const struct protocol amqp_protocol;
+extern const struct protocol amqp_protocol, stomp_protocol;
 
 #define STAMP_BYTES 16u   /* body: 8 bytes time sent (ns, monotonic), 2 bytes producer, 6 bytes sequence */
 #define SEQUENCE_BITS 48

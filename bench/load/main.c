@@ -181,13 +181,13 @@ static struct outcome measured(uint64_t ended) {
 }
 
 static uint64_t finish(void) {
-  for (uint32_t i = 0; i < plan.consumers; i++) plan.protocol->settle(consumers[i]);
+  for (uint32_t i = 0; i < plan.consumers; i++) consumers[i]->protocol->settle(consumers[i]);
   struct connection *janitor = connection_dial(ROLE_IDLE, 0);
-  uint64_t left_over = plan.protocol->clean_up(janitor);
-  plan.protocol->close(janitor);
+  uint64_t left_over = janitor->protocol->clean_up(janitor);
+  janitor->protocol->close(janitor);
   connection_free(janitor);
-  for (uint32_t i = 0; i < plan.consumers; i++) plan.protocol->close(consumers[i]);
-  for (uint32_t i = 0; producers[i] != NULL; i++) plan.protocol->close(producers[i]);
+  for (uint32_t i = 0; i < plan.consumers; i++) consumers[i]->protocol->close(consumers[i]);
+  for (uint32_t i = 0; producers[i] != NULL; i++) producers[i]->protocol->close(producers[i]);
   return left_over;
 }
 

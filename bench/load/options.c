@@ -10,11 +10,13 @@
 
 struct plan plan;
 
-static const struct protocol *const protocols[] = {&amqp_protocol};
+static const struct protocol *const protocols[] = {&amqp_protocol, &stomp_protocol};
 
 static const char usage[] =
     "load [options]: drives a message broker and prints one line of JSON\n"
-    "  --protocol amqp        --host 127.0.0.1  --port N  --user guest  --password guest  --vhost /\n"
+    "  --protocol amqp        or stomp (which has the modes flow and idle)\n"
+    "  --consumer-protocol P  --consumer-port N  what the consumers speak, where it is not the same\n"
+    "                         --host 127.0.0.1  --port N  --user guest  --password guest  --vhost /\n"
     "  --mode flow            publish and consume at once (default)\n"
     "  --mode publish         publish only (with --confirms: until all are confirmed)\n"
     "  --mode drain           consume only; checks that the sequence has no gap\n"
@@ -26,7 +28,7 @@ static const char usage[] =
     "  --window 2000          messages under way at most\n"
     "  --rate R               R messages a second on a fixed schedule; latency counts from the scheduled time\n"
     "  --confirms --acks      publisher confirms; manual acknowledgements\n"
-    "  --prefetch 500 --ack-every 50\n"
+    "  --prefetch 500 --ack-every 50 (STOMP acknowledges each message)\n"
     "  --durable              durable queues, persistent messages\n"
     "  --topic                topic exchange, a queue a consumer: every consumer gets a copy\n"
     "  --keys K               topic exchange, K queues with a key each; producers rotate over the keys\n"
@@ -37,12 +39,12 @@ static const char usage[] =
     "  --broker-pids P[,P]    measure the CPU time of these processes and their descendants\n";
 
 enum option_id {
-  PROTOCOL = 1, HOST, PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
+  PROTOCOL = 1, CONSUMER_PROTOCOL, HOST, PORT, CONSUMER_PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
   CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS, HELP
 };
 
 static const struct option options[] = {
-    {"protocol", 1, 0, PROTOCOL}, {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
+    {"protocol", 1, 0, PROTOCOL}, {"consumer-protocol", 1, 0, CONSUMER_PROTOCOL}, {"consumer-port", 1, 0, CONSUMER_PORT}, {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
     {"vhost", 1, 0, VHOST}, {"mode", 1, 0, MODE}, {"idle", 1, 0, IDLE}, {"producers", 1, 0, PRODUCERS}, {"consumers", 1, 0, CONSUMERS},
     {"size", 1, 0, SIZE}, {"count", 1, 0, COUNT}, {"seconds", 1, 0, SECONDS}, {"warm-up", 1, 0, WARM_UP}, {"window", 1, 0, WINDOW},
     {"rate", 1, 0, RATE}, {"confirms", 0, 0, CONFIRMS}, {"acks", 0, 0, ACKS}, {"prefetch", 1, 0, PREFETCH}, {"ack-every", 1, 0, ACK_EVERY},
@@ -81,6 +83,7 @@ static enum mode mode_named(const char *name) {
 static void take_text_or_flag(enum option_id id, const char *text) {
   switch (id) {
     case PROTOCOL: plan.protocol = protocol_named(text); break;
+    case CONSUMER_PROTOCOL: plan.consumer_protocol = protocol_named(text); break;
     case HOST: plan.host = text; break;
     case USER: plan.user = text; break;
     case PASSWORD: plan.password = text; break;
@@ -101,6 +104,7 @@ static void take_text_or_flag(enum option_id id, const char *text) {
 static void take(enum option_id id, const char *name, const char *text) {
   switch (id) {
     case PORT: plan.port = (uint16_t)whole_number(name, text, 1, 65535); break;
+    case CONSUMER_PORT: plan.consumer_port = (uint16_t)whole_number(name, text, 1, 65535); break;
     case IDLE: plan.idle = (uint32_t)whole_number(name, text, 1, 1000000); break;
     case PRODUCERS: plan.producers = (uint32_t)whole_number(name, text, 1, 65535); break;
     case CONSUMERS: plan.consumers = (uint32_t)whole_number(name, text, 1, 65535); break;
@@ -124,6 +128,12 @@ static void take(enum option_id id, const char *name, const char *text) {
 static void check(void) {
   if (plan.keys > 1) plan.topic = true;
   if (plan.port == 0) plan.port = plan.protocol->port;
+  if (plan.consumer_protocol == NULL) plan.consumer_protocol = plan.protocol;
+  bool bridge = plan.consumer_protocol != plan.protocol;
+  if (plan.consumer_port == 0) plan.consumer_port = bridge ? plan.consumer_protocol->port : plan.port;
+  if (bridge && !plan.topic) fail("two protocols meet at the topic exchange: --topic or --keys is wanted");
+  if (plan.consumer_protocol == &stomp_protocol && (plan.durable || plan.mode == MODE_PUBLISH_ONLY || plan.mode == MODE_DRAIN_ONLY))
+    fail("STOMP has no way to delete a queue: neither --durable nor --mode publish or drain");
   if (plan.mode == MODE_PUBLISH_ONLY) plan.consumers = 0;
   if (plan.mode == MODE_PUBLISH_ONLY && plan.topic && plan.keys == 1) fail("--mode publish fills one queue or --keys queues");
   if (plan.mode == MODE_IDLE && plan.idle == 0) fail("--mode idle needs --idle N");

@@ -17,13 +17,13 @@ static uint64_t power_of_two_above(uint64_t value) {
 
 void producer_prepare(struct connection *connection) {
   struct train *train = &connection->train;
-  train->stride = plan.protocol->encode_publish(0, NULL, &train->stamp_offset);
+  train->stride = connection->protocol->encode_publish(0, NULL, &train->stamp_offset);
   uint32_t rounds = (uint32_t)(plan.burst_bytes / (train->stride * plan.keys));
   train->frames = plan.keys * (rounds < 1 ? 1 : rounds);
   train->at = malloc(train->stride * train->frames);
   if (train->at == NULL) fail("out of memory");
   for (uint32_t frame = 0; frame < train->frames; frame++)
-    plan.protocol->encode_publish(frame % plan.keys, train->at + frame * train->stride, &train->stamp_offset);
+    connection->protocol->encode_publish(frame % plan.keys, train->at + frame * train->stride, &train->stamp_offset);
   if (!plan.confirms) return;
   uint64_t slots = plan.rate > 0 ? LEDGER_SLOTS_OPEN_LOOP : power_of_two_above(plan.window);
   connection->ledger.mask = slots - 1;

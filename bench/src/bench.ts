@@ -13,6 +13,10 @@ export interface BenchOptions {
   readonly note: (text: string) => void;
 }
 
+interface PeerFeatures {
+  readonly stomp?: boolean;
+}
+
 /** The peers under measurement: each runs from its first use to the end, so that rounds can be interleaved. */
 export class Bench {
   readonly rounds: number;
@@ -20,7 +24,7 @@ export class Bench {
   readonly note: (text: string) => void;
   private readonly peers: readonly Peer[];
   private readonly directory: string;
-  private readonly warm = new Map<PeerName, RunningPeer>();
+  private readonly warm = new Map<string, RunningPeer>();
   private readonly started = new Set<RunningPeer>();
 
   constructor(options: BenchOptions) {
@@ -37,17 +41,20 @@ export class Bench {
     return peerNames.filter((name) => wanted.includes(name) && this.peers.some((peer) => peer.name === name));
   }
 
-  /** The running peer of that name, started on first use. */
-  async running(name: PeerName): Promise<RunningPeer> {
-    const running = this.warm.get(name) ?? (await this.startFresh(name));
-    this.warm.set(name, running);
+  /** The running peer of that name, started on first use; one that speaks STOMP too is another process. */
+  async running(name: PeerName, features: PeerFeatures = {}): Promise<RunningPeer> {
+    const key = features.stomp === true ? `${name} with STOMP` : name;
+    const running = this.warm.get(key) ?? (await this.startFresh(name, features));
+    this.warm.set(key, running);
     return running;
   }
 
   /** A process with nothing in its past. The caller stops it, or the end of the bench does. */
-  async startFresh(name: PeerName): Promise<RunningPeer> {
+  async startFresh(name: PeerName, features: PeerFeatures = {}): Promise<RunningPeer> {
     const directory = mkdtempSync(join(this.directory, `${name}-`));
-    return this.startAt(name, { directory, port: await freePort() });
+    const place: PeerPlace = { directory, port: await freePort() };
+    if (features.stomp !== true) return this.startAt(name, place);
+    return this.startAt(name, { ...place, stomp: { port: await freePort(), webSocketPort: await freePort() } });
   }
 
   /** Starts a peer on a place that an earlier process of it left. */

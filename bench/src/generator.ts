@@ -64,6 +64,21 @@ export async function load(peer: RunningPeer, options: LoadOptions): Promise<Loa
 
 export type LoadOptions = Readonly<Record<string, string | number | true>>;
 
+/** Whether these options want a peer that speaks STOMP too. */
+export function speaksStomp(options: LoadOptions): boolean {
+  return options["protocol"] === "stomp" || options["consumer-protocol"] === "stomp";
+}
+
+function portFlags(peer: RunningPeer, options: LoadOptions): string[] {
+  const portOf = (protocol: LoadOptions[string] | undefined): string => {
+    const port = protocol === "stomp" ? peer.place.stomp?.port : peer.place.port;
+    if (port === undefined) throw new Error(`${peer.name} was started without STOMP`);
+    return String(port);
+  };
+  const { protocol } = options;
+  return ["--port", portOf(protocol), "--consumer-port", portOf(options["consumer-protocol"] ?? protocol)];
+}
+
 /** Opens idle connections, runs `whileOpen`, closes them. */
 export async function holdIdleConnections<T>(
   peer: RunningPeer,
@@ -84,7 +99,7 @@ function startGenerator(peer: RunningPeer, options: LoadOptions): ChildProcessWi
   const flags = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
-  const child = spawn(program, ["--port", String(peer.place.port), "--broker-pids", String(peer.processId), ...flags]);
+  const child = spawn(program, [...portFlags(peer, options), "--broker-pids", String(peer.processId), ...flags]);
   child.stderr.resume(); // the same text is in the JSON line
   return child;
 }

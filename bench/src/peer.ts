@@ -7,7 +7,7 @@ export interface Peer {
   readonly name: PeerName;
   /** What the table calls it, with its version; null when it is not installed here. */
   find(): string | null;
-  /** Starts it on 127.0.0.1 and resolves when it accepts AMQP connections. */
+  /** Starts it on 127.0.0.1 and resolves when it accepts AMQP (and STOMP) connections. */
   start(place: PeerPlace): Promise<RunningPeer>;
 }
 
@@ -15,6 +15,14 @@ export interface Peer {
 export interface PeerPlace {
   readonly directory: string;
   readonly port: number;
+  /** Set where the peer has to speak STOMP too. */
+  readonly stomp?: StompPlace;
+}
+
+/** Ports of STOMP over TCP, and over WebSocket on the path /ws. */
+interface StompPlace {
+  readonly port: number;
+  readonly webSocketPort: number;
 }
 
 export interface RunningPeer {

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const SAMPLE_MS = 20;
+const SETTLE_MS = 200;
+const SETTLE_SAMPLES_MAX = 30;
 
 /** Resident bytes of a process and all its descendants, now (VmRSS in proc(5)). */
-export function residentBytes(processId: number): number {
+function residentBytes(processId: number): number {
   const children = childrenByParent();
   let bytes = 0;
   const waiting = [processId];
@@ -26,6 +29,18 @@ export function watchResidentBytes(processId: number): { stop(): number } {
       return Math.max(largest, residentBytes(processId));
     },
   };
+}
+
+/** Samples until two in a row, 200 ms apart, differ by less than 1%. */
+export async function settledResidentBytes(processId: number): Promise<number> {
+  let last = residentBytes(processId);
+  for (let sample = 0; sample < SETTLE_SAMPLES_MAX; sample++) {
+    await sleep(SETTLE_MS);
+    const next = residentBytes(processId);
+    if (Math.abs(next - last) < last / 100) return next;
+    last = next;
+  }
+  return last;
 }
 
 function residentBytesOfOne(processId: number): number {

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { amqpReady } from "../amqp-ready.ts";
 import { checkoutDirectory } from "../checkout.ts";
 import type { Peer, PeerPlace, RunningPeer } from "../peer.ts";
+import { portReady } from "../port-ready.ts";
 import { StartedProcess } from "../started-process.ts";
 
 const command: string = join(checkoutDirectory, "bin", "jackalope");
-const closedListeners = ["--management-port", "--mqtt-port", "--mqtt-ws-port", "--stomp-port", "--stomp-ws-port"];
+const closedListeners = ["--management-port", "--mqtt-port", "--mqtt-ws-port"];
 
 /** The broker of this checkout, with the embedded log in its default setting: a confirm waits for fdatasync. */
 export const jackalope: Peer = {
@@ -19,10 +20,16 @@ export const jackalope: Peer = {
         ...[command, "--bind", "127.0.0.1", "--amqp-port", String(place.port)],
         ...["--data-dir", join(place.directory, "data"), "--log-level", "warn"],
         ...closedListeners.flatMap((flag) => [flag, "off"]),
+        ...["--stomp-port", String(place.stomp?.port ?? "off")],
+        ...["--stomp-ws-port", String(place.stomp?.webSocketPort ?? "off")],
       ],
       logFile: join(place.directory, "jackalope.log"),
     });
     await amqpReady(place.port, started);
+    if (place.stomp !== undefined) {
+      await portReady(place.stomp.port, started);
+      await portReady(place.stomp.webSocketPort, started);
+    }
     return { name: "jackalope", place, processId: started.id, stop: () => started.stop(), kill: () => started.kill() };
   },
 };

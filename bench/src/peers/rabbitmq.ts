@@ -4,12 +4,13 @@ import { amqpReady } from "../amqp-ready.ts";
 import { findExecutable } from "../executable.ts";
 import { freePort } from "../free-port.ts";
 import type { Peer, PeerPlace, RunningPeer } from "../peer.ts";
+import { portReady } from "../port-ready.ts";
 import { StartedProcess } from "../started-process.ts";
 
 /** Debian's and RabbitMQ's own packages keep the real script here; the one in /usr/sbin switches the user. */
 const scriptDirectories = ["/usr/lib/rabbitmq/bin"];
 
-/** RabbitMQ as installed, without plugins, as a node of its own: name, ports, directories, port mapper and home. */
+/** RabbitMQ as installed, without plugins (or with those for STOMP, where that is measured), as a node of its own: name, ports, directories, port mapper and home. */
 export const rabbitmq: Peer = {
   name: "rabbitmq",
   find: () => (findExecutable("rabbitmq-server", scriptDirectories) === null ? null : `RabbitMQ ${installedVersion()}`),
@@ -27,6 +28,10 @@ export const rabbitmq: Peer = {
       logFile: join(place.directory, "node.log"),
     });
     await amqpReady(place.port, node);
+    if (place.stomp !== undefined) {
+      await portReady(place.stomp.port, node);
+      await portReady(place.stomp.webSocketPort, node);
+    }
     return {
       name: "rabbitmq",
       place,
@@ -64,8 +69,13 @@ function erlangPorts(mapperPort: number, distributionPort: number): Record<strin
 function writeSettings(place: PeerPlace): Record<string, string> {
   const at = (name: string): string => join(place.directory, name);
   mkdirSync(at("home"), { recursive: true });
-  writeFileSync(at("rabbitmq.conf"), `listeners.tcp.1 = 127.0.0.1:${place.port}\ndisk_free_limit.absolute = 100MB\n`);
-  writeFileSync(at("enabled_plugins"), "[].\n");
+  const settings = [`listeners.tcp.1 = 127.0.0.1:${place.port}`, "disk_free_limit.absolute = 100MB"];
+  if (place.stomp !== undefined) {
+    settings.push(`stomp.listeners.tcp.1 = 127.0.0.1:${place.stomp.port}`);
+    settings.push("web_stomp.tcp.ip = 127.0.0.1", `web_stomp.tcp.port = ${place.stomp.webSocketPort}`);
+  }
+  writeFileSync(at("rabbitmq.conf"), `${settings.join("\n")}\n`);
+  writeFileSync(at("enabled_plugins"), place.stomp === undefined ? "[].\n" : "[rabbitmq_stomp,rabbitmq_web_stomp].\n");
   return {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
     HOME: at("home"),

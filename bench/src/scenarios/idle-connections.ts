@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { holdIdleConnections } from "../generator.ts";
 import { failureText } from "../interleaved.ts";
 import type { PeerName } from "../peer.ts";
-import { residentBytes } from "../resident-memory.ts";
+import { settledResidentBytes } from "../resident-memory.ts";
 import { type Figure, limitCheck } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
 const brokers: readonly PeerName[] = ["rabbitmq", "lavinmq", "jackalope"];
-const SETTLE_SAMPLES_MAX = 30;
 
 /** 5,000 connections with a channel each that say nothing: what one of them costs in resident memory. */
 export const idleConnections: Scenario = {
@@ -32,15 +30,3 @@ export const idleConnections: Scenario = {
     return [{ label, unit: "KiB", figures, checks: [limitCheck(figures, "KiB", 30)] }];
   },
 };
-
-/** Samples until two in a row, 200 ms apart, differ by less than 1%. */
-async function settledResidentBytes(processId: number): Promise<number> {
-  let last = residentBytes(processId);
-  for (let sample = 0; sample < SETTLE_SAMPLES_MAX; sample++) {
-    await sleep(200);
-    const next = residentBytes(processId);
-    if (Math.abs(next - last) < last / 100) return next;
-    last = next;
-  }
-  return last;
-}

@@ -7,6 +7,8 @@ import { fanOut } from "./fan-out.ts";
 import { idleConnections } from "./idle-connections.ts";
 import { latency } from "./latency.ts";
 import { manyKeys } from "./many-keys.ts";
+import { stompAcks, stompAutoAck, stompBridge, stompFanOut } from "./stomp.ts";
+import { webSocketSubscribers } from "./web-socket-subscribers.ts";
 
 /** In the order they run and print. */
 export const scenarios: readonly Scenario[] = [
@@ -18,4 +20,9 @@ export const scenarios: readonly Scenario[] = [
   latency,
   backlog,
   idleConnections,
+  stompAutoAck,
+  stompAcks,
+  stompFanOut,
+  stompBridge,
+  webSocketSubscribers,
 ];
