@@ -1,8 +1,8 @@
 import { connect as connectTls } from "node:tls";
+import { certificate, privateKey } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { startAdapter } from "./adapter-fixture.ts";
 import { header, RawClient } from "./raw-client.ts";
-import { certificate, privateKey } from "./tls-certificate.ts";
 
 describe("a listener", () => {
   it("takes IPv4 and IPv6 where no host is named", async () => {

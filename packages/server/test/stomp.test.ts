@@ -3,9 +3,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import { certificate, privateKey } from "@jackalope/testkit";
 import { afterEach, describe, expect, test } from "vitest";
 import { createBroker, type CreateBrokerOptions, type EmbeddedBroker } from "../src/index.ts";
-import { certificate, privateKey } from "./tls-certificate.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 

@@ -1,10 +1,9 @@
 import { request } from "node:http";
 import { connect } from "node:net";
-import { FakeClock } from "@jackalope/testkit";
+import { certificate, FakeClock, privateKey } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { startAdapter, until } from "./adapter-fixture.ts";
 import { frame, RawClient } from "./raw-client.ts";
-import { certificate, privateKey } from "./tls-certificate.ts";
 import { connect as connectTls } from "node:tls";
 
 const login = frame("CONNECT", { "accept-version": "1.2", login: "guest", passcode: "guest" });

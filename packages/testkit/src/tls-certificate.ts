@@ -1,5 +1,5 @@
 /** A self-signed certificate for localhost, made for the tests and good for nothing else. */
-export const certificate = `-----BEGIN CERTIFICATE-----
+export const certificate: string = `-----BEGIN CERTIFICATE-----
 MIIBfjCCASWgAwIBAgIUUTqNSHgARLQr3MfGTMETuL4uPUswCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTIyNTIwNFoYDzIxMjYxMDI4
 MjI1MjA0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
@@ -12,7 +12,8 @@ Lx8=
 -----END CERTIFICATE-----
 `;
 
-export const privateKey = `-----BEGIN PRIVATE KEY-----
+/** The key of `certificate`. */
+export const privateKey: string = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgoPdsasUCVtkZPyb+
 y2fCZY2h61i37GKIN5X+Sq8X4W2hRANCAATPLimQi31zuCYvJP9+ykBtGYmlesRI
 WES0no275BulL6mWo8FCbOUEN48QZJ8l2MkvelLb5A3UjheOWZj+4PrC
