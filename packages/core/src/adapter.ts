@@ -10,8 +10,11 @@ export type { Clock, Timer } from "./clock.ts";
 export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
 export type { BindingSpec } from "./exchange/binding.ts";
+export { TopicFilterTree } from "./exchange/topic-filter-tree.ts";
+export { keyOfFilter, keyOfTopic, topicIsPlain, topicOfKey } from "./exchange/topic-name.ts";
 export type { ExchangeSpec } from "./exchange/exchange.ts";
 export { expiryMsMax } from "./expiry.ts";
+export { fieldText } from "./field-text.ts";
 export {
   emptyFieldTable,
   type FieldTable,
@@ -27,8 +30,13 @@ export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
 export { Outbox, type OutboxTarget } from "./outbox.ts";
 export type { Properties } from "./properties.ts";
+export { deathHeader, deathHistory } from "./queue/death-history.ts";
 export type { Queue, QueueSpec } from "./queue/queue.ts";
+export { Records } from "./records.ts";
 export { Route } from "./route.ts";
+export type { Lsn } from "./storage-engine.ts";
+export type { DurabilityWaiter, Store } from "./store.ts";
+export { type DropReason, Totals } from "./totals.ts";
 export { Turn, type TurnTask } from "./turn.ts";
 export type { User } from "./auth/user.ts";
 export type { VirtualHost } from "./virtual-host.ts";

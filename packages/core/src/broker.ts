@@ -32,6 +32,8 @@ export interface BrokerOptions {
   readonly defaultUser?: DefaultUser;
   /** Users that may only come from this machine. Default: guest. */
   readonly loopbackUsers?: readonly string[];
+  /** Adds headers that tell who published it to every message: `x-origin-protocol`, -user, -peer, -client-id. */
+  readonly addsOrigin?: boolean;
 }
 
 const guest: DefaultUser = { name: "guest", password: "guest", tags: ["administrator"] };
@@ -47,6 +49,7 @@ export class Broker implements BrokerParts {
   readonly users: UserDirectory;
   readonly alarms: Alarms = new Alarms();
   readonly totals: Totals = new Totals();
+  readonly addsOrigin: boolean;
   readonly #virtualHosts = new Map<string, VirtualHost>();
   readonly #connections = new Set<ClientConnection>();
   #lastQueueId = 0;
@@ -62,6 +65,7 @@ export class Broker implements BrokerParts {
     this.clock = options.clock ?? new SystemClock();
     this.turn = options.turn ?? new Turn();
     this.limits = { ...defaultLimits, ...options.limits };
+    this.addsOrigin = options.addsOrigin ?? false;
     this.logger = options.logger ?? silentLogger;
     this.store = new Store(options.storage, this.limits, this.clock, this.turn, this.alarms, this.logger);
     this.users = new UserDirectory(this.store, this.logger, options.loopbackUsers ?? [guest.name], () => {
@@ -118,6 +122,7 @@ export class Broker implements BrokerParts {
     const lsn = this.store.atomic(() => {
       for (const queue of [...host.queues.values()]) host.topology.removeQueue(queue);
       for (const exchange of [...host.exchanges.values()]) host.topology.removeExchange(exchange);
+      host.records.clear();
       this.users.forgetVirtualHost(name);
       this.store.put(definitionKey("vhost", name), null);
     });

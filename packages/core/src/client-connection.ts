@@ -5,8 +5,9 @@ import type { ChannelSink } from "./channel/channel-sink.ts";
 import { BrokerError, permissionRefused, resourceName } from "./errors.ts";
 import type { BindingSpec } from "./exchange/binding.ts";
 import type { ExchangeSpec } from "./exchange/exchange.ts";
-import { findField } from "./field-value.ts";
+import { type FieldTable, findField } from "./field-value.ts";
 import { newName } from "./names.ts";
+import { originHeaders } from "./origin.ts";
 import { Publishing } from "./publishing.ts";
 import type { Queue, QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
@@ -38,6 +39,8 @@ export class ClientConnection implements QueueOwner {
   user: User;
   /** The routes of this client's publishes; its channels share them. */
   publishing: Publishing;
+  /** Headers that every message of this client gets, null where the broker adds none. */
+  readonly origin: FieldTable | null;
   readonly #channels = new Set<Channel>();
   readonly #exclusiveQueues = new Set<Queue>();
   #closed = false;
@@ -47,6 +50,7 @@ export class ClientConnection implements QueueOwner {
     this.virtualHost = virtualHost;
     this.options = options;
     this.user = options.user;
+    this.origin = broker.addsOrigin ? originHeaders(options) : null;
     this.publishing = new Publishing(virtualHost, options.user, options.clientId ?? "");
   }
 

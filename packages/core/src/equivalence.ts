@@ -15,6 +15,7 @@ export const queueArgumentNames: readonly string[] = [
   "x-overflow",
   "x-single-active-consumer",
   "x-delivery-limit",
+  "x-max-transient-length",
   "x-queue-type",
 ];
 

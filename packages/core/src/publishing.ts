@@ -1,5 +1,6 @@
 import type { User } from "./auth/user.ts";
 import { BrokerError, permissionRefused } from "./errors.ts";
+import { parseReplyPath } from "./reply-path.ts";
 import { Route } from "./route.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -11,6 +12,7 @@ export class Publishing {
   readonly #host: VirtualHost;
   readonly #user: User;
   readonly #clientId: string;
+  /** By exchange, then by routing key, or by topic behind a NUL where the key does not tell it. */
   #byExchange = new Map<string, Map<string, Route>>();
   #count = 0;
 
@@ -20,13 +22,21 @@ export class Publishing {
     this.#clientId = clientId;
   }
 
-  /** Throws not-found for a missing exchange and access-refused without permission. */
-  route(exchange: string, routingKey: string): Route {
-    const route = this.#byExchange.get(exchange)?.get(routingKey);
+  /**
+   * Throws not-found for a missing exchange and access-refused without permission. On the default exchange a key that
+   * is a reply path (reply-path.ts) and no queue's name leads where the path does.
+   */
+  route(exchange: string, routingKey: string, topic: string | null = null): Route {
+    const name = topic === null ? routingKey : `\0${topic}`;
+    const route = this.#byExchange.get(exchange)?.get(name);
     if (route !== undefined && route.version === this.#host.topologyVersion) return route;
-    const fresh = route ?? new Route(exchange, routingKey);
+    if (exchange === "" && routingKey.startsWith("/") && this.#host.queue(routingKey) === undefined) {
+      const path = parseReplyPath(routingKey);
+      if (path !== null) return this.route(path.exchange, path.routingKey, path.topic);
+    }
+    const fresh = route ?? new Route(exchange, routingKey, topic);
     this.#check(fresh);
-    if (route === undefined) this.#remember(fresh);
+    if (route === undefined) this.#remember(fresh, name);
     return fresh;
   }
 
@@ -46,14 +56,14 @@ export class Publishing {
     host.resolve(route, source);
   }
 
-  #remember(route: Route): void {
+  #remember(route: Route, name: string): void {
     if (this.#count >= this.#host.store.limits.routeCacheMax) {
       this.#byExchange = new Map();
       this.#count = 0;
     }
     let byKey = this.#byExchange.get(route.exchange);
     if (byKey === undefined) this.#byExchange.set(route.exchange, (byKey = new Map()));
-    byKey.set(route.routingKey, route);
+    byKey.set(name, route);
     this.#count++;
   }
 }

@@ -3,6 +3,7 @@ import { type DefinitionKey, parseBinding, parseDefinitionKey, parseExchange, pa
 import { Exchange, isExchangeType } from "./exchange/exchange.ts";
 import { Queue } from "./queue/queue.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
+import { recordKind } from "./records.ts";
 import type { Lsn, RecoveryVisitor, StoredMessage } from "./storage-engine.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -16,7 +17,7 @@ export interface RecoveryTarget {
 }
 
 /** Definitions in the order in which they can be taken over: what is referred to comes first. */
-const order = ["vhost", "user", "permission", "topic-permission", "exchange", "queue", "binding"];
+const order = ["vhost", "user", "permission", "topic-permission", "exchange", "queue", "binding", recordKind];
 
 /** Rebuilds virtual hosts, users, topology and queue contents from what the engine remembers. */
 export class Recovery implements RecoveryVisitor {
@@ -76,6 +77,7 @@ export class Recovery implements RecoveryVisitor {
     if (host === undefined) return;
     if (kind === "exchange") this.#takeExchange(host, name, value);
     else if (kind === "queue") this.#takeQueue(host, name, value);
+    else if (kind === recordKind) host.records.restore(name, key[3] ?? "", value);
     else if (kind === "binding") host.topology.addBinding(parseBinding(key, value));
   }
 

@@ -9,18 +9,23 @@ import type { Queue } from "./queue/queue.ts";
 export class Route {
   readonly exchange: string;
   readonly routingKey: string;
+  /** The exact MQTT topic where the key does not tell it (it has dots of its own), null otherwise. */
+  readonly topic: string | null;
   /** The adapter's encoding of exchange and routing key for delivery, built once a route. */
   wire: Uint8Array | null = null;
   /** As `wire`, for protocols that write both as one path: STOMP's destination header. */
   destination: Uint8Array | null = null;
+  /** As `wire`, for MQTT: the topic as it stands in PUBLISH. */
+  topicWire: Uint8Array | null = null;
   /** The virtual host's topology version that `source` and `targets` belong to; -1 is unresolved. */
   version = -1;
   source: Exchange | null = null;
   /** Null where the targets depend on the headers of each message. */
   targets: readonly Queue[] | null = null;
 
-  constructor(exchange: string, routingKey: string) {
+  constructor(exchange: string, routingKey: string, topic: string | null = null) {
     this.exchange = exchange;
     this.routingKey = routingKey;
+    this.topic = topic;
   }
 }

@@ -1,7 +1,19 @@
 import type { DeathReason } from "./queue/dead-letter.ts";
 
-/** Why a message ended without a consumer or a dead-letter exchange having it. */
-export type DropReason = "unroutable" | "expired" | "maxlen" | "rejected" | "delivery_limit" | "cycle" | "purged";
+/**
+ * Why a message ended without a consumer or a dead-letter exchange having it. `overload`: a consumer was too slow
+ * for transient messages (`x-max-transient-length`); `oversized`: the client takes no message of that size.
+ */
+export type DropReason =
+  | "unroutable"
+  | "expired"
+  | "maxlen"
+  | "rejected"
+  | "delivery_limit"
+  | "cycle"
+  | "purged"
+  | "overload"
+  | "oversized";
 
 /** Counters since the broker opened. Plain fields: the message path adds to them, /metrics reads them. */
 export class Totals {
@@ -25,5 +37,7 @@ export class Totals {
     delivery_limit: 0,
     cycle: 0,
     purged: 0,
+    overload: 0,
+    oversized: 0,
   };
 }

@@ -3,6 +3,7 @@ import type { Timer } from "./clock.ts";
 import { BrokerError, resourceName } from "./errors.ts";
 import { Exchange, type ExchangeType } from "./exchange/exchange.ts";
 import { newRouting, type RoutingTable, routeInto } from "./exchange/router.ts";
+import { TopicMatcher } from "./exchange/topic-matcher.ts";
 import { emptyFieldTable, type FieldTable } from "./field-value.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
@@ -11,6 +12,7 @@ import { type DeathReason, deadLetterMessage, deathCycles } from "./queue/dead-l
 import { Queue } from "./queue/queue.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
 import type { QueueHost, QueueOwner } from "./queue/queue-host.ts";
+import { Records } from "./records.ts";
 import { Route } from "./route.ts";
 import type { Store } from "./store.ts";
 import { Topology } from "./topology.ts";
@@ -47,6 +49,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
   readonly totals: Totals;
   readonly logger: Logger;
   readonly topology: Topology;
+  /** What adapters keep beside queues and messages. */
+  readonly records: Records;
   readonly exchanges: Map<string, Exchange> = new Map();
   readonly queues: Map<string, Queue> = new Map();
   /** Direct-reply addresses: queues that nobody declared and nobody lists. */
@@ -63,6 +67,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     this.totals = parts.totals;
     this.logger = parts.logger;
     this.topology = new Topology(this);
+    this.records = new Records(name, parts.store);
     const spec = { durable: true, autoDelete: false, internal: false, arguments: emptyFieldTable };
     for (const [exchange, type] of predeclared) this.exchanges.set(exchange, new Exchange(name, exchange, type, spec));
     const trace = new Exchange(name, "amq.rabbitmq.trace", "topic", { ...spec, internal: true });
@@ -94,7 +99,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
   /** Fills in what `route` leads to today. Targets stay null where they depend on each message's headers. */
   resolve(route: Route, source: Exchange): void {
     const routing = newRouting();
-    routeInto(this, source, [route.routingKey], () => emptyFieldTable, routing);
+    routeInto(this, source, [route.routingKey], () => emptyFieldTable, routing, route.topic);
     route.source = source;
     // Reply addresses come and go with every RPC client: that must not make everybody else look for their routes again.
     const fleeting = source.name === "" && route.routingKey.startsWith(replyQueuePrefix);
@@ -108,7 +113,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
    */
   refreshed(route: Route): Route {
     if (route.version === this.topologyVersion) return route;
-    const fresh = new Route(route.exchange, route.routingKey);
+    const fresh = new Route(route.exchange, route.routingKey, route.topic);
     const source = this.exchanges.get(route.exchange);
     if (source !== undefined) this.resolve(fresh, source);
     return fresh;
@@ -126,8 +131,23 @@ export class VirtualHost implements QueueHost, RoutingTable {
     };
     const keys = [route.routingKey];
     if (extraRoutes !== undefined) for (const extra of extraRoutes) keys.push(extra.routingKey);
-    routeInto(this, route.source, keys, readHeaders, routing);
+    routeInto(this, route.source, keys, readHeaders, routing, route.topic);
     return [...routing.queues];
+  }
+
+  /**
+   * The queues that a topic filter leads to from `exchange`, bindings by key left aside: for messages that concern MQTT
+   * clients alone.
+   */
+  topicTargets(exchange: string, topic: string): readonly Queue[] {
+    const matcher = this.exchanges.get(exchange)?.matcher;
+    const queues = new Set<Queue>();
+    if (matcher instanceof TopicMatcher) {
+      matcher.matchTopic(topic, (destination) => {
+        if (destination.kind === "queue") queues.add(destination);
+      });
+    }
+    return [...queues];
   }
 
   /**
@@ -171,7 +191,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
     const { copy, headers } = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
     const routing = newRouting();
-    routeInto(this, exchange, [copy.route.routingKey, ...copy.extraKeys], () => headers, routing);
+    const { routingKey, topic } = copy.route;
+    routeInto(this, exchange, [routingKey, ...copy.extraKeys], () => headers, routing, topic);
     const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(headers, target));
     if (targets.length > 0) this.publishTo(targets, copy);
     else if (routing.queues.size === 0) this.totals.dropped.unroutable++;

@@ -1,6 +1,8 @@
 import type { ClientConnection } from "../client-connection.ts";
 import { BrokerError } from "../errors.ts";
+import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
+import { withOrigin } from "../origin.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Route } from "../route.ts";
@@ -93,10 +95,10 @@ export class Channel implements DurabilityWaiter, TurnTask {
 
   /**
    * Where a publish to this exchange with this key goes. Throws not-found or access-refused. Adapters keep the Route
-   * and ask again only when `stillValid` says so.
+   * and ask again only when `stillValid` says so. `topic` is the exact MQTT topic where the key does not tell it.
    */
-  route(exchange: string, routingKey: string): Route {
-    return this.connection.publishing.route(exchange, routingKey);
+  route(exchange: string, routingKey: string, topic: string | null = null): Route {
+    return this.connection.publishing.route(exchange, routingKey, topic);
   }
 
   /** False after a change of topology or permissions. */
@@ -115,15 +117,49 @@ export class Channel implements DurabilityWaiter, TurnTask {
     }
     const result = this.publishNow(route, message, mandatory, extraRoutes);
     if (this.#confirms !== null) {
-      if ((result & PublishResult.rejected) !== 0) this.#confirms.addRefused();
-      else this.#confirms.add(message.lsn);
-      if (!this.#confirmsAsked) this.#askConfirms();
+      if ((result & PublishResult.rejected) !== 0) this.expectRefusal();
+      else this.expectConfirm(message.lsn);
     }
     return result;
   }
 
+  /**
+   * Enters a confirm for what the adapter published with `publishNow`, to come when `lsn` is durable: where more than
+   * the message belongs to it (a retained message, a record). Needs `confirmSelect`.
+   */
+  expectConfirm(lsn: Lsn): void {
+    (this.#confirms as Confirms).add(lsn);
+    if (!this.#confirmsAsked) this.#askConfirms();
+  }
+
+  /** As `expectConfirm`, for a refusal: it comes when everything before it has been answered. */
+  expectRefusal(): void {
+    (this.#confirms as Confirms).addRefused();
+    if (!this.#confirmsAsked) this.#askConfirms();
+  }
+
   /** A publish outside of any transaction and without a confirm. */
   publishNow(route: Route, message: Message, mandatory: boolean, extraRoutes?: readonly Route[]): number {
+    const { origin } = this.connection;
+    if (origin !== null) return this.#publishWithOrigin(origin, route, message, mandatory, extraRoutes);
+    return this.#route(route, message, mandatory, extraRoutes);
+  }
+
+  #publishWithOrigin(
+    origin: FieldTable,
+    route: Route,
+    message: Message,
+    mandatory: boolean,
+    extraRoutes?: readonly Route[],
+  ): number {
+    const copy = withOrigin(message, origin);
+    const result = this.#route(route, copy, mandatory, extraRoutes);
+    // The confirm goes by the message that the adapter knows.
+    message.lsn = copy.lsn;
+    return result;
+  }
+
+  #route(route: Route, message: Message, mandatory: boolean, extraRoutes?: readonly Route[]): number {
     this.#host.totals.published++;
     const targets = this.#host.targets(route, message, extraRoutes);
     if (targets.length !== 0) return this.#host.publishTo(targets, message);

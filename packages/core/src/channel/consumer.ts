@@ -22,6 +22,8 @@ export interface ConsumeSpec {
   readonly adapterState?: unknown;
   /** Default: every message. */
   readonly filter?: MessageFilter | undefined;
+  /** Where acknowledgements are asked for: transient messages need none. MQTT's QoS 0. Default: false. */
+  readonly settlesTransient?: boolean;
 }
 
 /** "No prefetch limit" in messages. */
@@ -39,6 +41,7 @@ export class Consumer {
   adapterState: unknown;
   /** Null where it takes every message. */
   readonly filter: MessageFilter | null;
+  readonly settlesTransient: boolean;
   /** Deliveries that may still go out before an acknowledgement comes back. */
   credit: number;
   readonly creditMax: number;
@@ -56,9 +59,15 @@ export class Consumer {
     this.arguments = spec.arguments;
     this.adapterState = spec.adapterState;
     this.filter = spec.filter ?? null;
+    this.settlesTransient = spec.settlesTransient ?? false;
     this.priority = priority;
     this.creditMax = spec.noAck || prefetchCount === 0 ? creditUnlimited : prefetchCount;
     this.credit = this.creditMax;
+  }
+
+  /** True where a delivery of the message is the end of it. */
+  settlesAtOnce(message: Message): boolean {
+    return this.noAck || (this.settlesTransient && !message.persistent);
   }
 
   /** True where a message could be delivered now. */

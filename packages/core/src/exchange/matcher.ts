@@ -11,6 +11,9 @@ export interface Matcher {
   /** Adds a binding. Throws BrokerError precondition-failed where its arguments make no sense for the type. */
   add(binding: Binding): void;
   remove(binding: Binding): void;
-  /** Calls `found` for each destination bound for this key and these headers; duplicates are the caller's business. */
-  match(routingKey: string, headers: FieldTable, found: (destination: Destination) => void): void;
+  /**
+   * Calls `found` for each destination bound for this key and these headers; duplicates are the caller's business.
+   * `topic` is the exact MQTT topic where the key does not tell it.
+   */
+  match(routingKey: string, headers: FieldTable, found: (destination: Destination) => void, topic: string | null): void;
 }

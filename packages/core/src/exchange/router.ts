@@ -24,7 +24,8 @@ export function newRouting(): Routing {
 /**
  * Follows the bindings from `source` for all of `routingKeys` and adds the queues to `into`. Bindings between exchanges
  * may run in cycles: each exchange is visited once. Where an exchange leads nowhere, by none of the keys, its alternate
- * exchange is asked, and so on. The default exchange leads to the queues that the keys name.
+ * exchange is asked, and so on. The default exchange leads to the queues that the keys name. `topic` is the exact MQTT
+ * topic behind the first key, where the key does not tell it.
  */
 export function routeInto(
   table: RoutingTable,
@@ -32,6 +33,7 @@ export function routeInto(
   routingKeys: readonly string[],
   headers: () => FieldTable,
   into: Routing,
+  topic: string | null = null,
 ): void {
   const visited = new Set<Exchange>();
   const pending: Exchange[] = [source];
@@ -39,7 +41,10 @@ export function routeInto(
     if (visited.has(exchange)) continue;
     visited.add(exchange);
     let led = false;
-    for (const key of routingKeys) led = follow(table, exchange, key, headers, into, pending) || led;
+    for (let index = 0; index < routingKeys.length; index++) {
+      const subject = { key: routingKeys[index] as string, topic: index === 0 ? topic : null };
+      led = follow(table, exchange, subject, headers, into, pending) || led;
+    }
     if (!led && exchange.alternate !== null) {
       const alternate = table.exchange(exchange.alternate);
       if (alternate !== undefined) pending.push(alternate);
@@ -47,17 +52,22 @@ export function routeInto(
   }
 }
 
+interface Subject {
+  readonly key: string;
+  readonly topic: string | null;
+}
+
 /** One exchange's step for one key; true where it led anywhere. */
 function follow(
   table: RoutingTable,
   exchange: Exchange,
-  routingKey: string,
+  subject: Subject,
   headers: () => FieldTable,
   into: Routing,
   pending: Exchange[],
 ): boolean {
   if (exchange.name === "") {
-    const queue = table.queue(routingKey);
+    const queue = table.queue(subject.key);
     if (queue !== undefined) into.queues.add(queue);
     return queue !== undefined;
   }
@@ -68,6 +78,7 @@ function follow(
     else pending.push(destination);
   };
   if (exchange.matcher.readsHeaders) into.readsHeaders = true;
-  exchange.matcher.match(routingKey, exchange.matcher.readsHeaders ? headers() : emptyFieldTable, found);
+  const { matcher } = exchange;
+  matcher.match(subject.key, matcher.readsHeaders ? headers() : emptyFieldTable, found, subject.topic);
   return led;
 }

@@ -1,6 +1,12 @@
-import type { FieldTable } from "../field-value.ts";
+import { BrokerError } from "../errors.ts";
+import { type FieldTable, findField } from "../field-value.ts";
 import type { Binding, Destination } from "./binding.ts";
 import type { Matcher } from "./matcher.ts";
+import { TopicFilterTree } from "./topic-filter-tree.ts";
+import { topicOfKey } from "./topic-name.ts";
+
+/** The argument of a binding that goes by the message's MQTT topic instead of the key: a topic filter. */
+const topicFilterArgument = "x-topic-filter";
 
 /** One word of the binding keys that share a prefix. */
 class TrieNode {
@@ -18,12 +24,24 @@ class TrieNode {
  * 3.1.3.3). A trie over the binding keys' words: a publish walks its own words and the wildcards beside them, so
  * bindings that do not match cost nothing. Empty words count: `a..b` has three. The empty key has none at all, so only
  * `#` and the empty key match it (RabbitMQ).
+ *
+ * Bindings with the argument `x-topic-filter`, which are MQTT subscriptions, stand in a tree of their own: a filter
+ * matches the topic by MQTT's rules, whatever dots and stars are in it.
  */
 export class TopicMatcher implements Matcher {
   readonly readsHeaders = false;
   readonly #root = new TrieNode();
+  readonly #filters = new TopicFilterTree<Binding>();
+  #filterCount = 0;
 
+  /** Throws precondition-failed where the topic filter is no text. */
   add(binding: Binding): void {
+    const filter = topicFilterOf(binding);
+    if (filter !== null) {
+      this.#filters.add(filter, binding);
+      this.#filterCount++;
+      return;
+    }
     let node = this.#root;
     for (const word of wordsOf(binding.routingKey)) {
       node.children ??= new Map();
@@ -36,6 +54,12 @@ export class TopicMatcher implements Matcher {
   }
 
   remove(binding: Binding): void {
+    const filter = topicFilterOf(binding);
+    if (filter !== null) {
+      this.#filters.remove(filter, binding);
+      this.#filterCount--;
+      return;
+    }
     const words = wordsOf(binding.routingKey);
     const path: TrieNode[] = [this.#root];
     for (const word of words) {
@@ -49,10 +73,21 @@ export class TopicMatcher implements Matcher {
     this.#prune(path, words);
   }
 
-  match(routingKey: string, _headers: FieldTable, found: (destination: Destination) => void): void {
+  match(
+    routingKey: string,
+    _headers: FieldTable,
+    found: (destination: Destination) => void,
+    topic: string | null = null,
+  ): void {
+    if (this.#filterCount > 0) this.matchTopic(topic ?? topicOfKey(routingKey), found);
     const words = wordsOf(routingKey);
     // A pair of (node, position) is worth one visit: without this, "#.#.#" would walk a key exponentially often.
     visit(this.#root, words, 0, found, new Map());
+  }
+
+  /** As `match`, for the bindings with a topic filter alone. */
+  matchTopic(topic: string, found: (destination: Destination) => void): void {
+    this.#filters.match(topic, (binding) => found(binding.destination));
   }
 
   #prune(path: readonly TrieNode[], words: readonly string[]): void {
@@ -62,6 +97,13 @@ export class TopicMatcher implements Matcher {
       if (parent.children?.size === 0) parent.children = null;
     }
   }
+}
+
+function topicFilterOf(binding: Binding): string | null {
+  const value = findField(binding.arguments, topicFilterArgument);
+  if (value === undefined) return null;
+  if (value.kind === "string") return value.value;
+  throw new BrokerError("precondition-failed", `argument '${topicFilterArgument}' of a binding must be a string`);
 }
 
 function wordsOf(key: string): string[] {

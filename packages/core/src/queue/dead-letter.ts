@@ -20,6 +20,9 @@ export interface Death {
  */
 const deathsMax = 128;
 
+/** Carries the exact MQTT topic of a message where its key does not tell it. */
+const topicHeader = "x-mqtt-topic";
+
 /** A message on its way to a dead-letter exchange, and its headers as they are by now. */
 export interface DeadLetter {
   readonly copy: Message;
@@ -101,9 +104,11 @@ export function deadLetterMessage(
 ): DeadLetter {
   const properties = message.properties;
   let headers = deathHeaders(message, properties, death);
-  if (routingKey !== null) headers = withField(headers, "CC", null);
+  // A key of the queue's own is another topic too.
+  if (routingKey !== null) headers = withField(withField(headers, "CC", null), topicHeader, null);
   const { expiration: _expiration, ...rest } = properties;
-  const route = new Route(exchange, routingKey ?? message.route.routingKey);
+  const { route: old } = message;
+  const route = routingKey === null ? new Route(exchange, old.routingKey, old.topic) : new Route(exchange, routingKey);
   const copy = message.derive(route, { ...rest, headers });
   copy.expirationMs = -1;
   if (routingKey !== null) copy.extraKeys = [];

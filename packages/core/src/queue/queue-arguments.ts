@@ -20,6 +20,8 @@ export interface QueueArguments {
   readonly singleActiveConsumer: boolean;
   /** Failed deliveries after which a message is dead-lettered; -1 is no limit. */
   readonly deliveryLimit: number;
+  /** Ready messages from which on transient ones are dropped instead of kept (ours, for MQTT's QoS 0). */
+  readonly transientLengthMax: number;
 }
 
 /** RabbitMQ's names of field types, as they stand in its explanations. */
@@ -159,6 +161,7 @@ export function readQueueArguments(table: FieldTable, name: string, virtualHost:
     deadLetterRoutingKey,
     priorityMax,
     singleActiveConsumer: reader.flag("x-single-active-consumer"),
+    transientLengthMax: reader.count("x-max-transient-length"),
     deliveryLimit: Math.max(-1, reader.integer("x-delivery-limit") ?? (type === "quorum" ? quorumDeliveryLimit : -1)),
   };
 }

@@ -119,7 +119,7 @@ export class Queue implements FilteredQueue {
   /** Hands an un-owned message to an idle auto-ack consumer; false where there is none. */
   deliverNow(message: Message): boolean {
     const consumer = this.consumers.peek();
-    if (consumer === null || !consumer.noAck || this.ready.count > 0) return false;
+    if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0) return false;
     if (this.filtered.consumerCount > 0) return false;
     // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
     if (this.#refuses && this.#full(message.bodyBytes)) return false;
@@ -153,9 +153,18 @@ export class Queue implements FilteredQueue {
         return;
       }
     }
+    if (!message.persistent && this.#overloaded()) return;
     this.ready.push(entry);
     if (this.#bounded) this.#dropOverflow();
     if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+  }
+
+  /** True where no more transient messages may gather; counts the one that is dropped for it. */
+  #overloaded(): boolean {
+    const { transientLengthMax } = this.options;
+    if (transientLengthMax < 0 || this.ready.count < transientLengthMax) return false;
+    this.#host.totals.dropped.overload++;
+    return true;
   }
 
   /** Takes over a message that recovery found; `dropExpired` follows when all are there. */
@@ -320,7 +329,7 @@ export class Queue implements FilteredQueue {
   deliverTo(consumer: Consumer, entry: QueueEntry): void {
     this.consumers.served(consumer);
     const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
-    if (consumer.noAck) {
+    if (consumer.settlesAtOnce(entry.message)) {
       this.settle(entry);
       consumer.channel.deliverSettled(consumer, entry.message, entry.redelivered, deliveryCount);
     } else {
@@ -371,7 +380,10 @@ export class Queue implements FilteredQueue {
 
   #expiresAtMs(message: Message): number {
     if (message.expirationMs < 0 && this.options.messageTtlMs < 0) return 0;
-    return this.#host.store.clock.nowMs() + this.#ttlMs(message.expirationMs);
+    const nowMs = this.#host.store.clock.nowMs();
+    // Protocols that tell the remaining time ask for it; the store does the same for what it takes.
+    if (message.publishedAtMs === 0) message.publishedAtMs = nowMs;
+    return nowMs + this.#ttlMs(message.expirationMs);
   }
 
   /** True where the entry's time is up. */

@@ -18,6 +18,7 @@ describe("readQueueArguments", () => {
       deadLetterRoutingKey: null,
       priorityMax: 0,
       singleActiveConsumer: false,
+      transientLengthMax: -1,
       deliveryLimit: -1,
     });
   });

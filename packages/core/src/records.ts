@@ -1,0 +1,48 @@
+import { definitionKey } from "./definitions.ts";
+import type { Lsn } from "./storage-engine.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * What an adapter keeps in the storage engine beside queues and messages: sessions, retained messages. Records have a
+ * kind, which is the adapter's, and a name within it. Values live in the engine; what was stored before the start is
+ * handed over once, to the adapter that claims the kind.
+ */
+export class Records {
+  readonly #virtualHost: string;
+  readonly #store: Store;
+  /** Recovered and not claimed yet. */
+  readonly #unclaimed = new Map<string, Map<string, Uint8Array>>();
+
+  constructor(virtualHost: string, store: Store) {
+    this.#virtualHost = virtualHost;
+    this.#store = store;
+  }
+
+  /** The records of `kind` that were there at the start, by name. They are the caller's from now on. */
+  claim(kind: string): Map<string, Uint8Array> {
+    const records = this.#unclaimed.get(kind) ?? new Map<string, Uint8Array>();
+    this.#unclaimed.delete(kind);
+    return records;
+  }
+
+  /** Sets or removes (null) a record. Returns the Lsn at which it is durable. */
+  put(kind: string, name: string, value: Uint8Array | null): Lsn {
+    return this.#store.put(definitionKey(recordKind, this.#virtualHost, kind, name), value);
+  }
+
+  /** Recovery found a record. */
+  restore(kind: string, name: string, value: Uint8Array): void {
+    let records = this.#unclaimed.get(kind);
+    if (records === undefined) this.#unclaimed.set(kind, (records = new Map()));
+    records.set(name, value);
+  }
+
+  /** Removes what nobody claimed: the virtual host goes away. */
+  clear(): void {
+    for (const [kind, records] of this.#unclaimed) for (const name of records.keys()) this.put(kind, name, null);
+    this.#unclaimed.clear();
+  }
+}
+
+/** Begins the definition keys of records. */
+export const recordKind = "record";
