@@ -15,6 +15,9 @@ const peers = [
   { debian: "amqp-tools", present: () => hasCommand("amqp-publish") && hasCommand("amqp-get") },
   { debian: "python3-stomp", present: () => hasPythonModule("stomp") },
   { debian: "libnet-stomp-perl", present: () => hasPerlModule("Net::Stomp") },
+  { debian: "mosquitto", present: () => hasCommand("mosquitto") || isExecutable("/usr/sbin/mosquitto") },
+  { debian: "mosquitto-clients", present: () => hasCommand("mosquitto_pub") && hasCommand("mosquitto_sub") },
+  { debian: "python3-paho-mqtt", present: () => hasPythonModule("paho.mqtt.client") },
   { debian: "chromium", present: () => isExecutable("/usr/bin/chromium") },
 ];
 

@@ -16,21 +16,44 @@
 static uint8_t *read_buffer;
 static size_t read_capacity;
 
-struct connection *connection_dial(enum role role, uint32_t index) {
+/* To one address and port, one address has 28,000 local ports, and a closed socket keeps its own for a minute: thousands of
+ * connections take turns at several addresses of the loopback network. */
+#define LOCAL_ADDRESSES 8u
+static void bind_local(int fd, uint32_t index) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + index % LOCAL_ADDRESSES)};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind: %s", strerror(errno));
+}
+
+static struct connection *connection_new(enum role role, uint32_t index, int socket_flags) {
   struct connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) fail("out of memory");
-  connection->protocol = role == ROLE_CONSUMER ? plan.consumer_protocol : plan.protocol;
-  uint16_t port = role == ROLE_CONSUMER ? plan.consumer_port : plan.port;
+  bool consumer_side = role == ROLE_CONSUMER || role == ROLE_JANITOR;
+  connection->protocol = consumer_side ? plan.consumer_protocol : plan.protocol;
+  uint16_t port = consumer_side ? plan.consumer_port : plan.port;
   connection->role = role;
   connection->index = index;
-  connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
   if (connection->fd < 0) fail("socket: %s", strerror(errno));
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   if (inet_pton(AF_INET, plan.host, &address.sin_addr) != 1) fail("%s is not an IPv4 address", plan.host);
-  if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0)
+  if (role == ROLE_IDLE && (ntohl(address.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET) bind_local(connection->fd, index);
+  if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
     fail("connect to %s:%u: %s", plan.host, port, strerror(errno));
   int on = 1;
   setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return connection;
+}
+
+struct connection *connection_begin(uint32_t index) {
+  struct connection *connection = connection_new(ROLE_IDLE, index, SOCK_NONBLOCK);
+  connection->protocol->begin(connection);
+  return connection;
+}
+
+struct connection *connection_dial(enum role role, uint32_t index) {
+  struct connection *connection = connection_new(role, index, 0);
   if (role == ROLE_CONSUMER) {
     size_t slots = (size_t)plan.producers * plan.keys;
     connection->next_sequence = malloc(slots * sizeof(uint64_t));
@@ -57,6 +80,7 @@ void connection_put(struct connection *connection, const void *data, size_t leng
 
 void connection_flush(struct connection *connection) {
   struct bytes *out = &connection->out;
+  if (producer_mid_frame(connection)) return; /* producer_send finishes the frame, then comes here again */
   size_t offset = 0;
   while (offset < out->length) {
     ssize_t written = send(connection->fd, out->at + offset, out->length - offset, MSG_DONTWAIT | MSG_NOSIGNAL);

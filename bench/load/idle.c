@@ -10,12 +10,12 @@
 
 #include "load.h"
 
-static void raise_file_limit(void) {
+void raise_file_limit(uint64_t files) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < plan.idle + 32ull) fail("ulimit -n allows %lu files, %u connections need more", limit.rlim_cur, plan.idle);
+  if (limit.rlim_cur < files) fail("ulimit -n allows %lu files, %lu are needed", limit.rlim_cur, files);
 }
 
 static struct connection **open_all(int epoll) {
@@ -58,7 +58,7 @@ static void hold(int epoll, struct connection **connections) {
 }
 
 int idle_run(void) {
-  raise_file_limit();
+  raise_file_limit(plan.idle + 32ull);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &input) != 0) fail("standard input must be a pipe");
@@ -67,7 +67,10 @@ int idle_run(void) {
   printf("{\"idle\":%u,\"seconds\":%.3f}\n", plan.idle, (double)(monotonic_ns() - began) / 1e9);
   fflush(stdout);
   hold(epoll, connections);
-  for (uint32_t i = 0; i < plan.idle; i++) connection_free(connections[i]);
+  for (uint32_t i = 0; i < plan.idle; i++) {
+    connections[i]->protocol->settle(connections[i]); /* the broker answers, so this one was not dropped in silence */
+    connection_free(connections[i]);
+  }
   free(connections);
   return 0;
 }

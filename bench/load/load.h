@@ -8,8 +8,9 @@
 
 #include "histogram.h"
 
-enum mode { MODE_FLOW, MODE_PUBLISH_ONLY, MODE_DRAIN_ONLY, MODE_IDLE };
-enum role { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_IDLE };
+enum mode { MODE_FLOW, MODE_PUBLISH_ONLY, MODE_DRAIN_ONLY, MODE_IDLE, MODE_CONNECT, MODE_RETAINED };
+/* The janitor cleans up what the consumers left, so it speaks their protocol. */
+enum role { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_JANITOR, ROLE_IDLE };
 
 /* The command line, read once. */
 struct plan {
@@ -24,7 +25,12 @@ struct plan {
   bool topic;             /* publish to amq.topic, a queue a consumer (fan-out), instead of one shared queue */
   bool keep;              /* leave the queues behind */
   bool abrupt;            /* drop the sockets at the end, for a peer that knows no closing methods */
+  uint8_t qos;            /* MQTT: of publishes and subscriptions; above 0 it turns confirms on for an MQTT producer */
+  bool retain;            /* MQTT: publish with the RETAIN flag */
+  bool wildcard;          /* MQTT: a consumer takes all keys with one filter */
+  bool own_keys;          /* producer i publishes to key i alone */
   uint32_t producers, consumers, keys, idle;
+  uint32_t subscriptions; /* MQTT: of each idle connection; every tenth has a wildcard */
   uint32_t size;          /* body bytes, at least STAMP_BYTES */
   uint32_t window;        /* messages under way, for all producers together and, with confirms, for each */
   uint32_t prefetch, ack_every, burst_bytes, heartbeat;
@@ -74,6 +80,7 @@ struct connection {
 struct protocol {
   const char *name;
   uint16_t port;
+  bool numbers_publishes; /* with confirms, the two bytes before a body hold a packet identifier: see packet_identifier */
   /* Handshake, topology of the role, subscription. */
   void (*open)(struct connection *connection);
   /* Writes one publish for `key` at `to` (NULL: measure only), says where the body begins; returns its length. */
@@ -86,8 +93,15 @@ struct protocol {
   uint64_t (*clean_up)(struct connection *connection);
   void (*heartbeat)(struct connection *connection);
   void (*close)(struct connection *connection);
+  /* NULL where open does it all at once: begin writes the greeting, is_open says whether the broker has taken it. */
+  void (*begin)(struct connection *connection);
+  bool (*is_open)(const struct connection *connection);
 };
-extern const struct protocol amqp_protocol, stomp_protocol;
+extern const struct protocol amqp_protocol, mqtt_protocol, stomp_protocol;
+
+/* A producer's publishes are numbered 1, 2, 3, …; MQTT's packet identifiers run from 1 to 65535. */
+#define PACKET_IDENTIFIERS 65535u
+static inline uint16_t packet_identifier(uint64_t publish_number) { return (uint16_t)((publish_number - 1) % PACKET_IDENTIFIERS + 1); }
 
 #define STAMP_BYTES 16u   /* body: 8 bytes time sent (ns, monotonic), 2 bytes producer, 6 bytes sequence */
 #define SEQUENCE_BITS 48
@@ -112,6 +126,8 @@ void plan_from_arguments(int count, char **arguments);
 
 /* connection.c */
 struct connection *connection_dial(enum role role, uint32_t index);
+/* Begins to connect and to greet, and does not wait; for protocols that have begin. */
+struct connection *connection_begin(uint32_t index);
 void connection_put(struct connection *connection, const void *data, size_t length);
 void connection_flush(struct connection *connection);
 /* Reads until the socket has no more and parses; false when the peer closed. */
@@ -124,6 +140,7 @@ void connection_free(struct connection *connection);
 void producer_prepare(struct connection *connection);
 /* Stamps and writes at most `allowed` messages; returns how many were stamped. */
 uint32_t producer_send(struct connection *connection, uint32_t allowed, uint64_t due_first, double due_step);
+bool producer_mid_frame(const struct connection *connection);
 bool producer_idle(const struct connection *connection);
 /* Published and not yet confirmed, counting what is stamped but not yet written. */
 uint64_t producer_unsettled(const struct connection *connection);
@@ -131,12 +148,18 @@ uint64_t producer_unsettled(const struct connection *connection);
 /* broker-cpu.c: CPU seconds used by the processes in a comma-separated list and all their descendants. */
 double broker_cpu_seconds(const char *pids);
 
-/* idle.c */
+/* idle.c, connect.c, retained.c: what main does in these modes; returns the exit code. */
 int idle_run(void);
+int connect_run(void);
+int retained_run(void);
+/* As many open files as the system allows, and at least so many. */
+void raise_file_limit(uint64_t files);
 
 /* report.c */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
 struct outcome { double seconds, broker_cpu, own_cpu; uint64_t sent, delivered, confirmed, expected, left_over; };
 void report(const struct outcome *outcome);
+/* ,"name":{percentiles in microseconds}, or nothing where nothing was counted. */
+void print_latency(const char *name, const struct histogram *histogram);
 
 #endif

@@ -53,7 +53,7 @@ static void open_connections(void) {
   for (uint32_t i = 0; producers[i] != NULL; i++) watch(producers[i]);
 }
 
-static uint64_t copies(void) { return plan.topic && plan.keys == 1 ? plan.consumers : 1; }
+static uint64_t copies(void) { return plan.topic && (plan.keys == 1 || plan.wildcard) ? plan.consumers : 1; }
 
 /* Messages of which the slowest consumer has its copy: what the window counts from. */
 static uint64_t delivered_to_all(void) {
@@ -112,15 +112,20 @@ static void set_timer(void) {
   timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-/* True when a producer could go on at once: the loop then only peeks at the sockets. */
+/* True when a producer could go on at once: the loop then only peeks at the sockets. Every producer gets its share of the
+ * window, and the turn goes on where it ended, so that a hundred of them all publish. */
 static bool publish(uint64_t now) {
+  static uint32_t turn;
   bool more = false;
   double step = plan.rate > 0 ? 1e9 / plan.rate : 0;
-  for (uint32_t i = 0; producers[i] != NULL; i++) {
-    uint64_t allowed = lesser(due_now(now), window_left(producers[i]));
+  uint64_t share = plan.window > plan.producers ? plan.window / plan.producers : 1;
+  for (uint32_t tries = 0; producers[0] != NULL && tries < plan.producers; tries++) {
+    struct connection *producer = producers[turn];
+    turn = turn + 1 < plan.producers ? turn + 1 : 0;
+    uint64_t possible = lesser(due_now(now), window_left(producer)), allowed = lesser(possible, share);
     uint64_t due = plan.rate > 0 ? publishing_began + (uint64_t)((double)tally.sent_total * step) : now;
-    uint32_t stamped = producer_send(producers[i], (uint32_t)lesser(allowed, UINT32_MAX), due, step);
-    if (producers[i]->writable && stamped < allowed) more = true;
+    uint32_t stamped = producer_send(producer, (uint32_t)lesser(allowed, UINT32_MAX), due, step);
+    if (producer->writable && stamped < possible) more = true;
   }
   if (plan.rate > 0 && !publishing_over(now)) set_timer();
   return more;
@@ -182,7 +187,7 @@ static struct outcome measured(uint64_t ended) {
 
 static uint64_t finish(void) {
   for (uint32_t i = 0; i < plan.consumers; i++) consumers[i]->protocol->settle(consumers[i]);
-  struct connection *janitor = connection_dial(ROLE_IDLE, 0);
+  struct connection *janitor = connection_dial(ROLE_JANITOR, 0);
   uint64_t left_over = janitor->protocol->clean_up(janitor);
   janitor->protocol->close(janitor);
   connection_free(janitor);
@@ -194,6 +199,8 @@ static uint64_t finish(void) {
 int main(int count, char **arguments) {
   plan_from_arguments(count, arguments);
   if (plan.mode == MODE_IDLE) return idle_run();
+  if (plan.mode == MODE_CONNECT) return connect_run();
+  if (plan.mode == MODE_RETAINED) return retained_run();
   prctl(PR_SET_TIMERSLACK, 1ul);
   epoll = epoll_create1(EPOLL_CLOEXEC);
   timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -10,17 +10,19 @@
 
 struct plan plan;
 
-static const struct protocol *const protocols[] = {&amqp_protocol, &stomp_protocol};
+static const struct protocol *const protocols[] = {&amqp_protocol, &mqtt_protocol, &stomp_protocol};
 
 static const char usage[] =
     "load [options]: drives a message broker and prints one line of JSON\n"
-    "  --protocol amqp        or stomp (which has the modes flow and idle)\n"
+    "  --protocol amqp        or mqtt (not the mode drain), or stomp (flow and idle alone)\n"
     "  --consumer-protocol P  --consumer-port N  what the consumers speak, where it is not the same\n"
     "                         --host 127.0.0.1  --port N  --user guest  --password guest  --vhost /\n"
     "  --mode flow            publish and consume at once (default)\n"
     "  --mode publish         publish only (with --confirms: until all are confirmed)\n"
     "  --mode drain           consume only; checks that the sequence has no gap\n"
-    "  --mode idle --idle N   hold N connections until standard input ends\n"
+    "  --mode idle --idle N   hold N connections until standard input ends; then every one must still answer\n"
+    "  --mode connect         MQTT: connect and leave, at --rate (or as fast as --window under way allow); --keep stays\n"
+    "  --mode retained        MQTT: subscribe to # and take --count retained messages, while another client measures\n"
     "  --producers 1 --consumers 1 --size 100 (bytes)\n"
     "  --count N              messages to publish (drain: to take; default all that are ready)\n"
     "  --seconds S            publish for S seconds instead of --count\n"
@@ -32,6 +34,10 @@ static const char usage[] =
     "  --durable              durable queues, persistent messages\n"
     "  --topic                topic exchange, a queue a consumer: every consumer gets a copy\n"
     "  --keys K               topic exchange, K queues with a key each; producers rotate over the keys\n"
+    "  --qos 0 --retain       MQTT: of publishes and subscriptions; 1 and 2 count confirms and acknowledge\n"
+    "  --wildcard             MQTT: each consumer takes all keys with one filter\n"
+    "  --own-keys             producer i publishes to key i; with --wildcard\n"
+    "  --subscriptions N      MQTT, --mode idle: of each connection, every tenth with a wildcard, beside the load's topics\n"
     "  --queue NAME --keep --first-sequence N\n"
     "  --abrupt               drop the sockets at the end instead of closing and cleaning up\n"
     "  --burst 32768          bytes published between two looks at the sockets\n"
@@ -40,7 +46,8 @@ static const char usage[] =
 
 enum option_id {
   PROTOCOL = 1, CONSUMER_PROTOCOL, HOST, PORT, CONSUMER_PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
-  CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS, HELP
+  CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS,
+  QOS, RETAIN, WILDCARD, OWN_KEYS, SUBSCRIPTIONS, HELP
 };
 
 static const struct option options[] = {
@@ -50,7 +57,8 @@ static const struct option options[] = {
     {"rate", 1, 0, RATE}, {"confirms", 0, 0, CONFIRMS}, {"acks", 0, 0, ACKS}, {"prefetch", 1, 0, PREFETCH}, {"ack-every", 1, 0, ACK_EVERY},
     {"durable", 0, 0, DURABLE}, {"topic", 0, 0, TOPIC}, {"keys", 1, 0, KEYS}, {"queue", 1, 0, QUEUE}, {"keep", 0, 0, KEEP}, {"abrupt", 0, 0, ABRUPT},
     {"first-sequence", 1, 0, FIRST_SEQUENCE}, {"burst", 1, 0, BURST}, {"heartbeat", 1, 0, HEARTBEAT}, {"stall", 1, 0, STALL},
-    {"broker-pids", 1, 0, BROKER_PIDS}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
+    {"broker-pids", 1, 0, BROKER_PIDS}, {"qos", 1, 0, QOS}, {"retain", 0, 0, RETAIN}, {"wildcard", 0, 0, WILDCARD},
+    {"own-keys", 0, 0, OWN_KEYS}, {"subscriptions", 1, 0, SUBSCRIPTIONS}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
 
 static uint64_t whole_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum) {
   char *end;
@@ -74,10 +82,10 @@ static const struct protocol *protocol_named(const char *name) {
 }
 
 static enum mode mode_named(const char *name) {
-  static const char *const names[] = {"flow", "publish", "drain", "idle"};
-  for (int mode = 0; mode < 4; mode++)
+  static const char *const names[] = {"flow", "publish", "drain", "idle", "connect", "retained"};
+  for (size_t mode = 0; mode < sizeof names / sizeof names[0]; mode++)
     if (strcmp(names[mode], name) == 0) return (enum mode)mode;
-  fail("--mode %s: flow, publish, drain or idle is wanted", name);
+  fail("--mode %s: not known", name);
 }
 
 static void take_text_or_flag(enum option_id id, const char *text) {
@@ -97,6 +105,9 @@ static void take_text_or_flag(enum option_id id, const char *text) {
     case TOPIC: plan.topic = true; break;
     case KEEP: plan.keep = true; break;
     case ABRUPT: plan.abrupt = true; break;
+    case RETAIN: plan.retain = true; break;
+    case WILDCARD: plan.wildcard = true; break;
+    case OWN_KEYS: plan.own_keys = true; break;
     default: fputs(usage, stderr); exit(id == HELP ? 0 : 2);
   }
 }
@@ -120,22 +131,40 @@ static void take(enum option_id id, const char *name, const char *text) {
     case FIRST_SEQUENCE: plan.first_sequence = whole_number(name, text, 0, 1ull << 40); break;
     case BURST: plan.burst_bytes = (uint32_t)whole_number(name, text, 1, 1u << 26); break;
     case HEARTBEAT: plan.heartbeat = (uint32_t)whole_number(name, text, 0, 65535); break;
+    case QOS: plan.qos = (uint8_t)whole_number(name, text, 0, 2); break;
+    case SUBSCRIPTIONS: plan.subscriptions = (uint32_t)whole_number(name, text, 1, 999999); break;
     case STALL: plan.stall_seconds = number(name, text); break;
     default: take_text_or_flag(id, text);
   }
+}
+
+/* Every MQTT subscription has a copy of its own, and its publishes are confirmed by their QoS. */
+static void check_mqtt(void) {
+  bool produces = plan.protocol == &mqtt_protocol, consumes = plan.consumer_protocol == &mqtt_protocol;
+  if (produces || consumes) plan.topic = true;
+  if (produces) plan.confirms = plan.qos > 0;
+  if (consumes && plan.mode == MODE_DRAIN_ONLY) fail("--mode drain: MQTT has no queue to drain");
+  if (plan.confirms && produces && plan.window > PACKET_IDENTIFIERS) fail("--window: at most %u, one packet identifier each", PACKET_IDENTIFIERS);
+  if (!produces && (plan.mode == MODE_CONNECT || plan.mode == MODE_RETAINED || plan.retain)) fail("only for --protocol mqtt");
+  if (!consumes && (plan.wildcard || plan.subscriptions > 0)) fail("--wildcard and --subscriptions are for MQTT consumers");
+  if (plan.own_keys && (!plan.wildcard || plan.keys > 1)) fail("--own-keys goes with --wildcard and without --keys");
+  if (plan.mode == MODE_CONNECT && plan.seconds == 0) fail("--mode connect needs --seconds");
+  if (plan.mode == MODE_RETAINED && plan.count == 0) fail("--mode retained needs --count");
 }
 
 static void check(void) {
   if (plan.keys > 1) plan.topic = true;
   if (plan.port == 0) plan.port = plan.protocol->port;
   if (plan.consumer_protocol == NULL) plan.consumer_protocol = plan.protocol;
+  check_mqtt();
   bool bridge = plan.consumer_protocol != plan.protocol;
   if (plan.consumer_port == 0) plan.consumer_port = bridge ? plan.consumer_protocol->port : plan.port;
   if (bridge && !plan.topic) fail("two protocols meet at the topic exchange: --topic or --keys is wanted");
   if (plan.consumer_protocol == &stomp_protocol && (plan.durable || plan.mode == MODE_PUBLISH_ONLY || plan.mode == MODE_DRAIN_ONLY))
     fail("STOMP has no way to delete a queue: neither --durable nor --mode publish or drain");
   if (plan.mode == MODE_PUBLISH_ONLY) plan.consumers = 0;
-  if (plan.mode == MODE_PUBLISH_ONLY && plan.topic && plan.keys == 1) fail("--mode publish fills one queue or --keys queues");
+  if (plan.mode == MODE_PUBLISH_ONLY && plan.consumer_protocol != &mqtt_protocol && plan.topic && plan.keys == 1)
+    fail("--mode publish fills one queue or --keys queues");
   if (plan.mode == MODE_IDLE && plan.idle == 0) fail("--mode idle needs --idle N");
   if ((plan.mode == MODE_FLOW || plan.mode == MODE_PUBLISH_ONLY) && (plan.count == 0) == (plan.seconds == 0))
     fail("either --count or --seconds is wanted");

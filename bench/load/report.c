@@ -30,7 +30,7 @@ void fail(const char *format, ...) {
   exit(1);
 }
 
-static void print_latency(const char *name, const struct histogram *histogram) {
+void print_latency(const char *name, const struct histogram *histogram) {
   if (histogram->total == 0) return;
   printf(",\"%s\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}", name, (double)histogram_percentile(histogram, 0.5) / 1e3,
          (double)histogram_percentile(histogram, 0.99) / 1e3, (double)histogram_percentile(histogram, 0.999) / 1e3,

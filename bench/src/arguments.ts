@@ -11,9 +11,9 @@ export interface BenchArguments {
   readonly directory: string;
 }
 
-export const usage = `npm run bench -- [options]
+export const usage: string = `npm run bench -- [options]
   --only NAME[,NAME]    scenarios to run (default: all)
-  --peers NAME[,NAME]   of ruler, rabbitmq, lavinmq, jackalope (default: all that are installed)
+  --peers NAME[,NAME]   of ${peerNames.join(", ")} (default: all that are installed)
   --rounds N            interleaved rounds, of which the median counts (default 3; 1 with --quick)
   --quick               short runs and a small backlog: to see that it works, not to quote
   --json FILE           the same figures as JSON

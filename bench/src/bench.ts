@@ -13,8 +13,10 @@ export interface BenchOptions {
   readonly note: (text: string) => void;
 }
 
-interface PeerFeatures {
+/** Protocols beside AMQP that a peer has to speak. */
+export interface PeerFeatures {
   readonly stomp?: boolean;
+  readonly mqtt?: boolean;
 }
 
 /** The peers under measurement: each runs from its first use to the end, so that rounds can be interleaved. */
@@ -41,9 +43,9 @@ export class Bench {
     return peerNames.filter((name) => wanted.includes(name) && this.peers.some((peer) => peer.name === name));
   }
 
-  /** The running peer of that name, started on first use; one that speaks STOMP too is another process. */
+  /** The running peer of that name, started on first use; one that speaks further protocols is another process. */
   async running(name: PeerName, features: PeerFeatures = {}): Promise<RunningPeer> {
-    const key = features.stomp === true ? `${name} with STOMP` : name;
+    const key = `${name} ${features.stomp === true ? "STOMP" : ""} ${features.mqtt === true ? "MQTT" : ""}`;
     const running = this.warm.get(key) ?? (await this.startFresh(name, features));
     this.warm.set(key, running);
     return running;
@@ -52,9 +54,12 @@ export class Bench {
   /** A process with nothing in its past. The caller stops it, or the end of the bench does. */
   async startFresh(name: PeerName, features: PeerFeatures = {}): Promise<RunningPeer> {
     const directory = mkdtempSync(join(this.directory, `${name}-`));
-    const place: PeerPlace = { directory, port: await freePort() };
-    if (features.stomp !== true) return this.startAt(name, place);
-    return this.startAt(name, { ...place, stomp: { port: await freePort(), webSocketPort: await freePort() } });
+    return this.startAt(name, {
+      directory,
+      port: await freePort(),
+      ...(features.stomp === true && { stomp: { port: await freePort(), webSocketPort: await freePort() } }),
+      ...(features.mqtt === true && { mqttPort: await freePort() }),
+    });
   }
 
   /** Starts a peer on a place that an earlier process of it left. */

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { benchDirectory } from "./checkout.ts";
 import { findExecutable } from "./executable.ts";
+import type { PeerFeatures } from "./bench.ts";
 import type { RunningPeer } from "./peer.ts";
 
 /** Percentiles in microseconds. */
-interface Latency {
+export interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
@@ -34,6 +35,7 @@ export interface LoadResult {
 }
 
 const sourceDirectory: string = join(benchDirectory, "load");
+const NOTHING_PRINTED = '{"error":"the load generator printed nothing"}';
 const program: string = join(benchDirectory, "build", "load");
 
 /** Compiles the load generator with cc unless what was built is newer than every source file. */
@@ -52,10 +54,7 @@ export function buildGenerator(): void {
 
 /** Runs the load generator against a peer; options as `load --help` has them, without the dashes. */
 export async function load(peer: RunningPeer, options: LoadOptions): Promise<LoadResult> {
-  const child = startGenerator(peer, options);
-  const line = await firstLine(child);
-  await exited(child);
-  const result = parse<LoadResult>(line);
+  const result = await runGenerator<LoadResult>(peer, options);
   if (result.outOfOrder > 0 || result.lost !== 0 || result.refused > 0) {
     throw new Error(`${result.lost} lost, ${result.outOfOrder} out of order, ${result.refused} refused`);
   }
@@ -64,35 +63,53 @@ export async function load(peer: RunningPeer, options: LoadOptions): Promise<Loa
 
 export type LoadOptions = Readonly<Record<string, string | number | true>>;
 
-/** Whether these options want a peer that speaks STOMP too. */
-export function speaksStomp(options: LoadOptions): boolean {
-  return options["protocol"] === "stomp" || options["consumer-protocol"] === "stomp";
+/** Runs the load generator in a mode that has a result of its own, such as `connect`. */
+export async function runGenerator<T extends object>(peer: RunningPeer, options: LoadOptions): Promise<T> {
+  const child = startGenerator(peer, options);
+  const line = await linesOf(child).next();
+  await exited(child);
+  return parse<T>(line.value ?? NOTHING_PRINTED);
+}
+
+/** The protocols beside AMQP that these options want of a peer. */
+export function featuresOf(options: LoadOptions): PeerFeatures {
+  const protocols = [options["protocol"], options["consumer-protocol"]];
+  return { stomp: protocols.includes("stomp"), mqtt: protocols.includes("mqtt") };
 }
 
 function portFlags(peer: RunningPeer, options: LoadOptions): string[] {
-  const portOf = (protocol: LoadOptions[string] | undefined): string => {
-    const port = protocol === "stomp" ? peer.place.stomp?.port : peer.place.port;
-    if (port === undefined) throw new Error(`${peer.name} was started without STOMP`);
+  const { port: amqp, stomp, mqttPort } = peer.place;
+  const portOf = (name: LoadOptions[string] | undefined): string => {
+    const port = name === "stomp" ? stomp?.port : name === "mqtt" ? mqttPort : amqp;
+    if (port === undefined) throw new Error(`${peer.name} was started without ${name}`);
     return String(port);
   };
   const { protocol } = options;
   return ["--port", portOf(protocol), "--consumer-port", portOf(options["consumer-protocol"] ?? protocol)];
 }
 
-/** Opens idle connections, runs `whileOpen`, closes them. */
+/** Opens idle connections, runs `whileOpen`, makes sure that every one of them still answers, and closes them. */
 export async function holdIdleConnections<T>(
   peer: RunningPeer,
   count: number,
   whileOpen: () => Promise<T>,
+  options: LoadOptions = { heartbeat: 60 },
 ): Promise<T> {
-  const child = startGenerator(peer, { mode: "idle", idle: count, heartbeat: 60 });
+  const child = startGenerator(peer, { mode: "idle", idle: count, ...options });
+  const lines = linesOf(child);
+  let result: T;
   try {
-    parse<object>(await firstLine(child));
-    return await whileOpen();
-  } finally {
-    child.stdin.end();
-    await exited(child);
+    parse<object>((await lines.next()).value ?? NOTHING_PRINTED);
+    result = await whileOpen();
+  } catch (error) {
+    child.kill();
+    throw error;
   }
+  child.stdin.end();
+  const last = await lines.next();
+  await exited(child);
+  if (last.done !== true) parse<object>(last.value); // the error of a connection that was dropped
+  return result;
 }
 
 function startGenerator(peer: RunningPeer, options: LoadOptions): ChildProcessWithoutNullStreams {
@@ -104,9 +121,8 @@ function startGenerator(peer: RunningPeer, options: LoadOptions): ChildProcessWi
   return child;
 }
 
-async function firstLine(child: ChildProcessWithoutNullStreams): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  return '{"error":"the load generator printed nothing"}';
+function linesOf(child: ChildProcessWithoutNullStreams): AsyncIterator<string, undefined> {
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 }
 
 function exited(child: ChildProcessWithoutNullStreams): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Bench } from "./bench.ts";
-import { type LoadOptions, type LoadResult, load, speaksStomp } from "./generator.ts";
+import { featuresOf, type LoadOptions, type LoadResult, load } from "./generator.ts";
 import { median } from "./median.ts";
 import type { PeerName } from "./peer.ts";
 import type { Figure, Row } from "./row.ts";
@@ -20,7 +20,7 @@ export async function interleaved(
       const before = outcomes.get(name) ?? [];
       if (!Array.isArray(before)) continue;
       try {
-        const result = await load(await bench.running(name, { stomp: speaksStomp(options) }), options);
+        const result = await load(await bench.running(name, featuresOf(options)), options);
         bench.note(`${title}, round ${round}, ${name}: ${Math.round(result.deliveredPerSecond)}/s`);
         outcomes.set(name, [...before, result]);
       } catch (error) {

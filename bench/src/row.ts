@@ -39,6 +39,11 @@ export function ratioCheck(
   return { text: `× ${peer}`, value, bound, kind: "at least" };
 }
 
+/** Jackalope's own figure, which should be at least `bound`. */
+export function floorCheck(figures: Row["figures"], unit: string, bound: number): Check {
+  return { ...limitCheck(figures, unit, bound), kind: "at least" };
+}
+
 /** Jackalope's own figure, which should be at most `bound`. */
 export function limitCheck(figures: Row["figures"], unit: string, bound: number): Check {
   const own = figures.get("jackalope");

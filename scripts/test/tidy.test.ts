@@ -31,7 +31,12 @@ describe("layers", () => {
   test("the arrows of the house pass", () => {
     const tree = treeOf({
       ...core,
-      "packages/amqp-adapter/package.json": manifest("amqp-adapter", ["@jackalope/core"], ["@jackalope/testkit"]),
+      "packages/transport/package.json": manifest("transport", ["@jackalope/core", "ws"], ["@jackalope/testkit"]),
+      "packages/amqp-adapter/package.json": manifest(
+        "amqp-adapter",
+        ["@jackalope/core", "@jackalope/transport"],
+        ["@jackalope/testkit"],
+      ),
       "packages/testkit/package.json": manifest("testkit", ["@jackalope/core"]),
       "packages/server/package.json": manifest("server", ["@jackalope/core", "@jackalope/amqp-adapter", "pino"]),
       "packages/amqp-adapter/src/session.ts":
@@ -45,12 +50,16 @@ describe("layers", () => {
     const tree = treeOf({
       "packages/core/package.json": manifest("core", ["pino"]),
       "packages/amqp-adapter/package.json": manifest("amqp-adapter", ["@jackalope/storage-log", "@jackalope/testkit"]),
+      "packages/transport/package.json": manifest("transport", ["@jackalope/amqp-adapter"]),
+      "packages/storage-log/package.json": manifest("storage-log", ["@jackalope/transport"]),
       "packages/attic/package.json": manifest("attic", []),
     });
     expect(shown(checkLayers(tree))).toEqual([
       "error packages/core/package.json core must not depend on pino",
       "error packages/amqp-adapter/package.json @jackalope/amqp-adapter must not depend on @jackalope/storage-log",
       "error packages/amqp-adapter/package.json @jackalope/amqp-adapter must not depend on @jackalope/testkit",
+      "error packages/transport/package.json @jackalope/transport must not depend on @jackalope/amqp-adapter",
+      "error packages/storage-log/package.json @jackalope/storage-log must not depend on @jackalope/transport",
       "error packages/attic/package.json @jackalope/attic has no place in scripts/tidy/layers.ts",
     ]);
   });

@@ -25,8 +25,9 @@ const importPattern = /(?:^|\n)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?"([^"]
  */
 function allowedDependencies(name: string): readonly string[] | "all" | null {
   if (name === "core" || name === "ctl") return [];
-  if (/^storage-[a-z]+$/.test(name) || /^[a-z]+-adapter$/.test(name)) return ["core"];
-  if (name === "management" || name === "testkit") return ["core"];
+  if (/^[a-z]+-adapter$/.test(name)) return ["core", "transport"];
+  if (/^storage-[a-z]+$/.test(name)) return ["core"];
+  if (name === "transport" || name === "management" || name === "testkit") return ["core"];
   return name === "server" ? "all" : null;
 }
 

@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import { error, type Finding, placeOf, type SourceFile, type SourceTree, typeScriptFiles } from "./source-tree.ts";
 
-const vagueName = /(^|-)(utils?|helpers?|common|misc|shared|stuff)(-|\.|$)/;
+/** "Shared" alone is vague; MQTT has shared subscriptions. */
+const vagueName = /(^|-)(utils?|helpers?|common|misc|shared(?!-)|stuff)(-|\.|$)/;
 const defaultExport = /^export default\b|^export \{[^}]*\bas default\b/m;
 const enumeration = /^\s*(?:export\s+)?(?:declare\s+)?(?:const\s+)?enum\s+\w/m;
 /** Tools that insist on a default export. */

@@ -9,7 +9,9 @@ import { once, waitFor } from "./waiting.ts";
 
 const command = fileURLToPath(new URL("../../bin/jackalope", import.meta.url));
 const amqpListeners = ["--bind", "127.0.0.1", "--amqp-port", "0", "--management-port", "0"];
-const listeners = [...amqpListeners, "--stomp-port", "0", "--stomp-ws-port", "0"];
+const stompListeners = ["--stomp-port", "0", "--stomp-ws-port", "0"];
+const mqttListeners = ["--mqtt-port", "0", "--mqtt-ws-port", "off"];
+const listeners = [...amqpListeners, ...stompListeners, ...mqttListeners];
 const built = fileURLToPath(new URL("../../packages/server/dist/main.js", import.meta.url));
 
 /** How a broker process ended. */
@@ -26,6 +28,7 @@ export class BrokerProcess {
   readonly managementPort: number | null;
   /** STOMP over WebSocket. */
   readonly stompWsPort: number | null;
+  readonly mqttPort: number | null;
   /** Resolves when the process is gone. */
   readonly ended: Promise<Ending>;
   readonly #log: LogLines;
@@ -37,6 +40,7 @@ export class BrokerProcess {
     this.amqpPort = ready.amqpPort;
     this.managementPort = ready.managementPort;
     this.stompWsPort = ready.stompWsPort;
+    this.mqttPort = ready.mqttPort;
     this.url = `amqp://guest:guest@127.0.0.1:${ready.amqpPort}`;
   }
 
@@ -52,11 +56,16 @@ export class BrokerProcess {
   }
 
   /** Resident memory in bytes, as the metrics page says it. */
-  async residentBytes(): Promise<number> {
+  residentBytes(): Promise<number> {
+    return this.metric("process_resident_memory_bytes");
+  }
+
+  /** The value of a line of the metrics page: a name, with its labels where it has any. */
+  async metric(line: string): Promise<number> {
     const page = await (await fetch(`http://127.0.0.1:${this.managementPort}/metrics`)).text();
-    const value = /^process_resident_memory_bytes ([\d.e+]+)/m.exec(page)?.[1];
-    if (value === undefined) throw new Error(`no resident memory on the page of metrics:\n${page}`);
-    return Number(value);
+    const found = page.split("\n").find((candidate) => candidate.startsWith(`${line} `));
+    if (found === undefined) throw new Error(`no ${line} on the page of metrics:\n${page}`);
+    return Number(found.slice(line.length));
   }
 }
 
@@ -64,6 +73,7 @@ interface ReadyLine {
   readonly amqpPort: number;
   readonly managementPort: number | null;
   readonly stompWsPort: number | null;
+  readonly mqttPort: number | null;
 }
 
 interface LogLines {

@@ -23,10 +23,13 @@ export class RunningCommand {
   stdout = "";
   stderr = "";
   readonly #line: string;
+  /** Ended, with everything read that it wrote: it ends before its pipes do. */
+  readonly #closed: Promise<void>;
 
   constructor(child: ChildProcess, line: string) {
     this.child = child;
     this.#line = line;
+    this.#closed = new Promise((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     child.on("error", (error) => (this.stderr += `cannot run: ${error.message}`));
@@ -50,12 +53,8 @@ export class RunningCommand {
 
   /** Waits for the end. */
   async result(boundMs = 45_000): Promise<CommandResult> {
-    const closed = new Promise<void>((resolve) => {
-      if (this.ended) resolve();
-      else this.child.once("close", () => resolve());
-    });
     const killer = setTimeout(() => this.child.kill("SIGKILL"), boundMs);
-    await closed;
+    await this.#closed;
     clearTimeout(killer);
     if (this.child.signalCode === "SIGKILL") throw this.#explain(`did not end within ${boundMs} ms`);
     return { status: this.child.exitCode, stdout: this.stdout, stderr: this.stderr };

@@ -52,8 +52,12 @@ export class Inbox<Item> {
     this.#what = what;
   }
 
+  /** Called for each item that arrives from now on. */
+  onItem: ((item: Item) => void) | null = null;
+
   readonly push = (item: Item): void => {
     this.items.push(item);
+    this.onItem?.(item);
   };
 
   /** The first `count` items, as soon as they are there. More may have come. */

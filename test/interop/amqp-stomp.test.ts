@@ -1,5 +1,4 @@
-import type { Options } from "amqplib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { amqplibChannel, amqplibConfirmChannel } from "../harness/amqplib-client.ts";
 import { nth } from "../harness/nth.ts";
 import { stompjsClient } from "../harness/stompjs-client.ts";
@@ -11,76 +10,6 @@ beforeAll(async () => {
   target = await startStompTarget();
 });
 afterAll(() => target.close());
-
-/** The headers with which a STOMP client gets a message that amqplib published. */
-async function headersOf(options: Options.Publish): Promise<Readonly<Record<string, string>>> {
-  const queue = freshName("amqp-stomp");
-  const channel = await amqplibConfirmChannel(target.url);
-  await channel.assertQueue(queue);
-  channel.sendToQueue(queue, Buffer.from("body"), options);
-  await channel.waitForConfirms();
-  const stomp = await stompjsClient(target);
-  const [message] = await (await stomp.subscribe(`/queue/${queue}`)).first(1);
-  await channel.deleteQueue(queue);
-  expect(message?.body).toBe("body");
-  return message?.headers ?? {};
-}
-
-describe("a property becomes a header", () => {
-  test.each<[property: string, options: Options.Publish, header: string, value: string]>([
-    ["content_type", { contentType: "text/plain" }, "content-type", "text/plain"],
-    ["content_encoding", { contentEncoding: "gzip" }, "content-encoding", "gzip"],
-    ["priority", { priority: 7 }, "priority", "7"],
-    ["correlation_id", { correlationId: "c:1" }, "correlation-id", "c:1"],
-    ["expiration", { expiration: "60000" }, "expiration", "60000"],
-    ["type", { type: "order" }, "type", "order"],
-    ["user_id", { userId: "guest" }, "user-id", "guest"],
-    ["app_id", { appId: "shop" }, "app-id", "shop"],
-    ["timestamp", { timestamp: 1_700_000_000 }, "timestamp", "1700000000"],
-    ["message_id", { messageId: "m-1" }, "amqp-message-id", "m-1"],
-    ["delivery_mode 2", { persistent: true }, "persistent", "true"],
-    ["reply_to that names a queue", { replyTo: "answers" }, "reply-to", "/reply-queue/answers"],
-    ["reply_to that is a destination", { replyTo: "/topic/answers" }, "reply-to", "/topic/answers"],
-  ])("%s", async (_property, options, header, value) => {
-    expect(await headersOf(options)).toMatchObject({ [header]: value });
-  });
-
-  test("delivery_mode 1 becomes none", async () => {
-    expect(await headersOf({ persistent: false })).not.toHaveProperty("persistent");
-  });
-
-  test("none that is not there becomes a header", async () => {
-    const names = Object.keys(await headersOf({})).sort();
-    expect(names).toEqual(["content-length", "destination", "message-id", "redelivered", "subscription"]);
-  });
-});
-
-describe("a header of type", () => {
-  test.each<[type: string, value: unknown, text: string]>([
-    ["long string", "grün: a\\b\nc", "grün: a\\b\nc"],
-    ["int, the signed one of 32 bits", -7, "-7"],
-    ["long, of 64 bits", 2 ** 40, "1099511627776"],
-    ["boolean", true, "true"],
-    ["double", 1.5, "1.5"],
-    ["float", { "!": "float", value: 0.25 }, "0.25"],
-    ["timestamp", { "!": "timestamp", value: 1_700_000_000 }, "1700000000"],
-    ["byte", { "!": "byte", value: -3 }, "-3"],
-    ["short", { "!": "short", value: 300 }, "300"],
-    ["decimal", { "!": "decimal", value: { digits: 12_345, places: 2 } }, "123.45"],
-    ["void", null, ""],
-    ["bytes", Buffer.from([0, 255]), "AP8="],
-    ["array", [1, "two", [true, null]], '[1,"two",[true,null]]'],
-    ["table", { a: { b: "c" }, n: 1 }, '{"a":{"b":"c"},"n":1}'],
-  ])("%s becomes text", async (_type, value, text) => {
-    expect(await headersOf({ headers: { field: value } })).toMatchObject({ field: text });
-  });
-});
-
-test("headers of AMQP do not take the place of the frame's own", async () => {
-  const names = ["destination", "message-id", "subscription", "content-length", "redelivered", "ack"];
-  const headers = await headersOf({ headers: Object.fromEntries(names.map((name) => [name, "forged"])) });
-  for (const name of names) expect(headers[name]).not.toBe("forged");
-});
 
 test("x-death tells a STOMP client why and where a message died", async () => {
   const [work, dead] = [freshName("work"), freshName("dead")];

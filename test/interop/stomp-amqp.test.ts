@@ -27,33 +27,6 @@ async function received(headers: Readonly<Record<string, string>>): Promise<Cons
   return message as ConsumeMessage;
 }
 
-describe("a header becomes a property", () => {
-  test.each<[header: string, text: string, property: string, value: unknown]>([
-    ["content-type", "application/json", "contentType", "application/json"],
-    ["content-encoding", "gzip", "contentEncoding", "gzip"],
-    ["correlation-id", "c:1", "correlationId", "c:1"],
-    ["expiration", "60000", "expiration", "60000"],
-    ["type", "order", "type", "order"],
-    ["user-id", "guest", "userId", "guest"],
-    ["app-id", "shop", "appId", "shop"],
-    ["amqp-message-id", "m-1", "messageId", "m-1"],
-    ["priority", "7", "priority", 7],
-    ["timestamp", "1700000000", "timestamp", 1_700_000_000],
-    ["persistent", "true", "deliveryMode", 2],
-    ["reply-to", "answers", "replyTo", "answers"],
-    ["reply-to", "/topic/answers", "replyTo", "/topic/answers"],
-  ])("%s: %s", async (header, text, property, value) => {
-    const { properties } = await received({ [header]: text });
-    expect(properties).toMatchObject({ [property]: value });
-    expect(properties.headers ?? {}).toEqual({});
-  });
-
-  test("none sets the delivery mode but persistent", async () => {
-    expect((await received({})).properties.deliveryMode).toBeUndefined();
-    expect((await received({ persistent: "false" })).properties.deliveryMode).toBeUndefined();
-  });
-});
-
 test("every other header stays a header, of type long string, whatever characters are in it", async () => {
   const headers = { colour: "grün", odd: "c:\\d\ne\rf", number: "42", empty: "", "x-own": "x" };
   expect((await received(headers)).properties.headers).toEqual(headers);

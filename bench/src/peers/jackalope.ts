@@ -2,12 +2,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { amqpReady } from "../amqp-ready.ts";
 import { checkoutDirectory } from "../checkout.ts";
+import { mqttReady } from "../mqtt-ready.ts";
 import type { Peer, PeerPlace, RunningPeer } from "../peer.ts";
 import { portReady } from "../port-ready.ts";
 import { StartedProcess } from "../started-process.ts";
 
 const command: string = join(checkoutDirectory, "bin", "jackalope");
-const closedListeners = ["--management-port", "--mqtt-port", "--mqtt-ws-port"];
+const closedListeners = ["--management-port", "--mqtt-ws-port"];
 
 /** The broker of this checkout, with the embedded log in its default setting: a confirm waits for fdatasync. */
 export const jackalope: Peer = {
@@ -20,6 +21,7 @@ export const jackalope: Peer = {
         ...[command, "--bind", "127.0.0.1", "--amqp-port", String(place.port)],
         ...["--data-dir", join(place.directory, "data"), "--log-level", "warn"],
         ...closedListeners.flatMap((flag) => [flag, "off"]),
+        ...["--mqtt-port", String(place.mqttPort ?? "off")],
         ...["--stomp-port", String(place.stomp?.port ?? "off")],
         ...["--stomp-ws-port", String(place.stomp?.webSocketPort ?? "off")],
       ],
@@ -30,6 +32,7 @@ export const jackalope: Peer = {
       await portReady(place.stomp.port, started);
       await portReady(place.stomp.webSocketPort, started);
     }
+    if (place.mqttPort !== undefined) await mqttReady(place.mqttPort, started);
     return { name: "jackalope", place, processId: started.id, stop: () => started.stop(), kill: () => started.kill() };
   },
 };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { amqpReady } from "../amqp-ready.ts";
 import { findExecutable } from "../executable.ts";
 import { freePort } from "../free-port.ts";
+import { mqttReady } from "../mqtt-ready.ts";
 import type { Peer, PeerPlace, RunningPeer } from "../peer.ts";
 import { portReady } from "../port-ready.ts";
 import { StartedProcess } from "../started-process.ts";
@@ -10,7 +11,11 @@ import { StartedProcess } from "../started-process.ts";
 /** Debian's and RabbitMQ's own packages keep the real script here; the one in /usr/sbin switches the user. */
 const scriptDirectories = ["/usr/lib/rabbitmq/bin"];
 
-/** RabbitMQ as installed, without plugins (or with those for STOMP, where that is measured), as a node of its own: name, ports, directories, port mapper and home. */
+/** Unacknowledged deliveries a subscription of QoS 1 may have, as many as our AMQP consumers ask for; its default is ten. */
+const MQTT_PREFETCH = 500;
+
+/** RabbitMQ as installed, without plugins (or with those for STOMP and MQTT, where they are measured), as a
+ * node of its own: name, ports, directories, port mapper and home. */
 export const rabbitmq: Peer = {
   name: "rabbitmq",
   find: () => (findExecutable("rabbitmq-server", scriptDirectories) === null ? null : `RabbitMQ ${installedVersion()}`),
@@ -32,6 +37,7 @@ export const rabbitmq: Peer = {
       await portReady(place.stomp.port, node);
       await portReady(place.stomp.webSocketPort, node);
     }
+    if (place.mqttPort !== undefined) await mqttReady(place.mqttPort, node);
     return {
       name: "rabbitmq",
       place,
@@ -66,6 +72,13 @@ function erlangPorts(mapperPort: number, distributionPort: number): Record<strin
   };
 }
 
+function plugins(place: PeerPlace): string[] {
+  return [
+    ...(place.stomp === undefined ? [] : ["rabbitmq_stomp", "rabbitmq_web_stomp"]),
+    ...(place.mqttPort === undefined ? [] : ["rabbitmq_mqtt"]),
+  ];
+}
+
 function writeSettings(place: PeerPlace): Record<string, string> {
   const at = (name: string): string => join(place.directory, name);
   mkdirSync(at("home"), { recursive: true });
@@ -74,8 +87,11 @@ function writeSettings(place: PeerPlace): Record<string, string> {
     settings.push(`stomp.listeners.tcp.1 = 127.0.0.1:${place.stomp.port}`);
     settings.push("web_stomp.tcp.ip = 127.0.0.1", `web_stomp.tcp.port = ${place.stomp.webSocketPort}`);
   }
+  if (place.mqttPort !== undefined) {
+    settings.push(`mqtt.listeners.tcp.1 = 127.0.0.1:${place.mqttPort}`, `mqtt.prefetch = ${MQTT_PREFETCH}`);
+  }
   writeFileSync(at("rabbitmq.conf"), `${settings.join("\n")}\n`);
-  writeFileSync(at("enabled_plugins"), place.stomp === undefined ? "[].\n" : "[rabbitmq_stomp,rabbitmq_web_stomp].\n");
+  writeFileSync(at("enabled_plugins"), `[${plugins(place).join(",")}].\n`);
   return {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
     HOME: at("home"),

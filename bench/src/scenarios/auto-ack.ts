@@ -1,5 +1,5 @@
 import { closedLoop, deliveryRow, interleaved } from "../interleaved.ts";
-import { peerNames } from "../peer.ts";
+import { amqpPeers } from "../peer.ts";
 import { ratioCheck } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -8,7 +8,7 @@ export const autoAck: Scenario = {
   name: "auto-ack",
   title: "auto-ack, 1 to 1",
   async run(bench) {
-    const outcomes = await interleaved(bench, this.title, peerNames, closedLoop(bench));
+    const outcomes = await interleaved(bench, this.title, amqpPeers, closedLoop(bench));
     return [
       deliveryRow(this.title, outcomes, (figures) => [
         ratioCheck(figures, "ruler", 0.5),

@@ -1,5 +1,5 @@
 import { closedLoop, deliveryRow, interleaved } from "../interleaved.ts";
-import { peerNames } from "../peer.ts";
+import { amqpPeers } from "../peer.ts";
 import { ratioCheck } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -8,7 +8,7 @@ export const confirms: Scenario = {
   name: "confirms",
   title: "confirms and manual acks, 1 to 1",
   async run(bench) {
-    const outcomes = await interleaved(bench, this.title, peerNames, {
+    const outcomes = await interleaved(bench, this.title, amqpPeers, {
       ...closedLoop(bench),
       confirms: true,
       acks: true,

@@ -1,5 +1,5 @@
 import { closedLoop, deliveryRow, interleaved } from "../interleaved.ts";
-import { peerNames } from "../peer.ts";
+import { amqpPeers } from "../peer.ts";
 import { ratioCheck } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -10,7 +10,7 @@ export const durable: Scenario = {
   title: "durable queue, persistent, confirms and acks",
   async run(bench) {
     const options = { ...closedLoop(bench), confirms: true, acks: true, durable: true } as const;
-    const outcomes = await interleaved(bench, this.title, peerNames, options);
+    const outcomes = await interleaved(bench, this.title, amqpPeers, options);
     return [
       deliveryRow(this.title, outcomes, (figures) => [
         ratioCheck(figures, "ruler", 1 / 3),

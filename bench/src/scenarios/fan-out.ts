@@ -1,5 +1,5 @@
 import { closedLoop, deliveryRow, interleaved } from "../interleaved.ts";
-import { peerNames } from "../peer.ts";
+import { amqpPeers } from "../peer.ts";
 import { ratioCheck } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -8,7 +8,7 @@ export const fanOut: Scenario = {
   name: "fan-out",
   title: "topic fan-out, 1 to 10",
   async run(bench) {
-    const outcomes = await interleaved(bench, this.title, peerNames, {
+    const outcomes = await interleaved(bench, this.title, amqpPeers, {
       ...closedLoop(bench),
       topic: true,
       consumers: 10,

@@ -7,6 +7,19 @@ import { fanOut } from "./fan-out.ts";
 import { idleConnections } from "./idle-connections.ts";
 import { latency } from "./latency.ts";
 import { manyKeys } from "./many-keys.ts";
+import { mqttConnections } from "./mqtt-connections.ts";
+import { mqttRetained } from "./mqtt-retained.ts";
+import { mqttSubscriptions } from "./mqtt-subscriptions.ts";
+import {
+  mqttBridge,
+  mqttFanOut10,
+  mqttFanOut100,
+  mqttManyPublishers,
+  mqttOwnTopics,
+  mqttQos0,
+  mqttQos1,
+  mqttQos2,
+} from "./mqtt.ts";
 import { stompAcks, stompAutoAck, stompBridge, stompFanOut } from "./stomp.ts";
 import { webSocketSubscribers } from "./web-socket-subscribers.ts";
 
@@ -25,4 +38,15 @@ export const scenarios: readonly Scenario[] = [
   stompFanOut,
   stompBridge,
   webSocketSubscribers,
+  mqttQos0,
+  mqttFanOut10,
+  mqttFanOut100,
+  mqttManyPublishers,
+  mqttOwnTopics,
+  mqttQos1,
+  mqttQos2,
+  mqttBridge,
+  mqttSubscriptions,
+  mqttConnections,
+  mqttRetained,
 ];

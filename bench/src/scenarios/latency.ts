@@ -1,6 +1,6 @@
 import { cpuDetails, interleaved, medians } from "../interleaved.ts";
 import type { LoadResult } from "../generator.ts";
-import { type PeerName, peerNames } from "../peer.ts";
+import { type PeerName, amqpPeers } from "../peer.ts";
 import { limitCheck, type Row } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -13,9 +13,9 @@ export const latency: Scenario = {
   title: "10,000 messages/s",
   async run(bench) {
     const schedule = { rate: RATE, seconds: bench.quick ? 2 : 5, "warm-up": 1 };
-    const plain = await interleaved(bench, `${this.title}, auto-ack`, peerNames, schedule);
+    const plain = await interleaved(bench, `${this.title}, auto-ack`, amqpPeers, schedule);
     const durableOptions = { ...schedule, durable: true, confirms: true, acks: true } as const;
-    const durable = await interleaved(bench, `${this.title}, durable`, peerNames, durableOptions);
+    const durable = await interleaved(bench, `${this.title}, durable`, amqpPeers, durableOptions);
     const row = (
       label: string,
       outcomes: typeof plain,

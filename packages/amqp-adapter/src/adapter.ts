@@ -1,14 +1,11 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
 import type { Broker, Logger } from "@jackalope/core/adapter";
+import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
 import { AmqpConnection, type ConnectionHost } from "./connection.ts";
 import {
   type AmqpAdapterOptions,
   type AmqpLimits,
   defaultAmqpLimits,
   defaultServerIdentity,
-  type ListenAddress,
-  type ListenOptions,
   type ServerIdentity,
 } from "./options.ts";
 
@@ -18,10 +15,9 @@ export class AmqpAdapter implements ConnectionHost {
   readonly logger: Logger;
   readonly limits: AmqpLimits;
   readonly identity: ServerIdentity;
-  readonly #servers = new Set<Server>();
-  readonly #connections = new Set<AmqpConnection>();
+  readonly #listeners: Listeners;
+  readonly #connections = new ConnectionSet<AmqpConnection>();
   readonly #unsubscribe: () => void;
-  #whenEmpty: (() => void) | null = null;
   #closing = false;
 
   constructor(options: AmqpAdapterOptions) {
@@ -29,6 +25,12 @@ export class AmqpAdapter implements ConnectionHost {
     this.logger = options.logger ?? options.broker.logger;
     this.limits = { ...defaultAmqpLimits, ...options.limits };
     this.identity = { ...defaultServerIdentity, ...options.identity };
+    this.#listeners = new Listeners({
+      protocol: "AMQP",
+      logger: this.logger,
+      accept: (transport) => this.#accept(transport),
+      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
+    });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
       for (const connection of this.#connections) connection.session.throttle();
     });
@@ -40,25 +42,8 @@ export class AmqpAdapter implements ConnectionHost {
   }
 
   /** Opens a listener. Without a host it takes every interface, IPv4 and IPv6. Rejects where the port is not to be had. */
-  async listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    // A reply must not wait for the acknowledgement of the one before (Nagle against delayed acknowledgements).
-    const socketOptions = { noDelay: true, keepAlive: true };
-    const accept = (socket: Socket): void => this.#accept(socket);
-    const { tls, port, host } = options;
-    const server =
-      tls === undefined ? createServer(socketOptions, accept) : createTlsServer({ ...socketOptions, ...tls }, accept);
-    this.#servers.add(server);
-    server.on("tlsClientError", (error) => this.logger.warn({ error: error.message }, "TLS handshake failed"));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(host === undefined ? { port } : { port, host }, () => {
-        server.off("error", reject);
-        server.on("error", (error) => this.logger.error({ error: error.message }, "AMQP listener failed"));
-        resolve();
-      });
-    });
-    const { port: actualPort, address } = server.address() as AddressInfo;
-    return [{ port: actualPort, address }];
+  listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
+    return this.#listeners.listen(options);
   }
 
   /** Stops accepting, tells clients 320 CONNECTION_FORCED and waits for their goodbyes up to `shutdownTimeoutMs`. */
@@ -66,39 +51,22 @@ export class AmqpAdapter implements ConnectionHost {
     if (this.#closing) return;
     this.#closing = true;
     this.#unsubscribe();
-    const closed = [...this.#servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    await this.#closeConnections();
-    await Promise.all(closed);
+    const closed = this.#listeners.close();
+    await this.#connections.end(this.broker.clock, this.limits.shutdownTimeoutMs, (connection) => {
+      if (connection.session.state === "running") connection.session.closeForced("shutdown");
+      else if (connection.session.state !== "closing") connection.destroy();
+    });
+    await closed;
   }
 
   forget(connection: AmqpConnection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
-  async #closeConnections(): Promise<void> {
-    for (const connection of this.#connections) {
-      if (connection.session.state === "running") connection.session.closeForced("shutdown");
-      else if (connection.session.state !== "closing") connection.destroy();
-    }
-    if (this.#connections.size === 0) return;
-    const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve;
-    });
-    const timer = this.broker.clock.after(this.limits.shutdownTimeoutMs, () => {
-      for (const connection of this.#connections) connection.destroy();
-    });
-    await empty;
-    timer.cancel();
-  }
-
-  #accept(socket: Socket): void {
-    if (this.#closing || socket.remoteAddress === undefined) {
-      // Gone before it was looked at.
-      socket.destroy();
-      return;
-    }
-    this.#connections.add(new AmqpConnection(socket, this));
+  #accept(transport: Transport): AmqpConnection {
+    const connection = new AmqpConnection(transport, this);
+    this.#connections.add(connection);
+    return connection;
   }
 }
 

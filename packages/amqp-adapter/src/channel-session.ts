@@ -1,7 +1,7 @@
 import type { BrokerError, Channel, ChannelSink, Consumer, Message } from "@jackalope/core/adapter";
 import { AmqpError, type ReplyCode, replyCodeOf, replyCodes, replyText } from "./amqp-error.ts";
 import { writeConfirmation } from "./confirmation.ts";
-import { nativeForDelivery, writeContent, writeDelivery } from "./delivery.ts";
+import { fitsContentHeader, nativeForDelivery, writeContent, writeDelivery } from "./delivery.ts";
 import { cannotDecode, unknownFrame } from "./frame-error.ts";
 import { frameTypes } from "./codec.ts";
 import { amqpFormat } from "./mapping.ts";
@@ -178,7 +178,7 @@ export class ChannelSession implements ChannelSink {
   ): void {
     const { wire, payloadBytesMax } = this.session;
     const template = consumer.adapterState as Uint8Array;
-    if (message.format === amqpFormat && deliveryCount === 0) {
+    if (message.format === amqpFormat && deliveryCount === 0 && fitsContentHeader(message, payloadBytesMax)) {
       const { bytes, nativeStart, nativeEnd } = message;
       writeDelivery(
         wire.outbox,
@@ -194,7 +194,7 @@ export class ChannelSession implements ChannelSink {
       );
       return;
     }
-    const native = nativeForDelivery(message, deliveryCount);
+    const native = nativeForDelivery(message, deliveryCount, payloadBytesMax);
     writeDelivery(
       wire.outbox,
       this.number,
@@ -221,7 +221,7 @@ export class ChannelSession implements ChannelSink {
     const { exchange, routingKey } = message.route;
     this.reply(basicReturn, { replyCode: replyCodes.noRoute.code, replyText: noRouteText, exchange, routingKey });
     const { wire, payloadBytesMax } = this.session;
-    writeContent(wire.outbox, this.number, message.as(amqpFormat), message, payloadBytesMax);
+    writeContent(wire.outbox, this.number, nativeForDelivery(message, 0, payloadBytesMax), message, payloadBytesMax);
     this.session.checkOutbox();
   }
 

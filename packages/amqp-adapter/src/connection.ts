@@ -1,5 +1,5 @@
 import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
-import type { Socket } from "node:net";
+import type { Transport, TransportListener } from "@jackalope/transport";
 import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat, frameOverheadBytes } from "./codec.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AmqpLimits, ServerIdentity } from "./options.ts";
@@ -20,10 +20,10 @@ export interface ConnectionHost {
 const closeOkFrame = Buffer.from([frameTypes.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frameEndByte]);
 
 /**
- * One socket: protocol header, decode loop, outbox, heartbeats, pause and resume. It knows no broker noun; frames go to
+ * One client: protocol header, decode loop, outbox, heartbeats, pause and resume. It knows no broker noun; frames go to
  * the session.
  */
-export class AmqpConnection implements OutboxTarget, HeartbeatHost {
+export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
   readonly outbox: Outbox;
@@ -32,7 +32,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
   readonly remoteAddress: string;
   /** `client -> server`, as RabbitMQ names connections. */
   readonly name: string;
-  readonly #socket: Socket;
+  readonly #transport: Transport;
   readonly #decoder: FrameDecoder;
   #heartbeat: Heartbeat | null = null;
   #timer: Timer | null;
@@ -44,20 +44,17 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
   #lost = false;
   #ended = false;
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  constructor(transport: Transport, host: ConnectionHost) {
     const { broker, limits } = host;
     this.host = host;
-    this.#socket = socket;
-    this.remoteAddress = plainAddress(socket.remoteAddress);
-    this.peer = `${this.remoteAddress}:${socket.remotePort ?? 0}`;
-    this.name = `${this.peer} -> ${plainAddress(socket.localAddress)}:${socket.localPort ?? 0}`;
+    this.#transport = transport;
+    this.remoteAddress = transport.remoteAddress;
+    this.peer = `${this.remoteAddress}:${transport.remotePort}`;
+    this.name = `${this.peer} -> ${transport.localAddress}:${transport.localPort}`;
     this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.session.pressure(over));
     this.session = new Session(this);
     this.#decoder = new FrameDecoder(limits.handshakeFrameBytesMax, this.session);
     this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("error", (error) => host.logger.debug({ peer: this.peer, error: error.message }, "socket error"));
-    socket.on("close", () => this.#onClose());
   }
 
   // What the session asks for
@@ -68,7 +65,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     this.#decoder.stopped = true;
     if (this.#heartbeat !== null) this.#heartbeat.deaf = true;
     // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
-    if (reason !== stopReasons.operation) this.#socket.pause();
+    if (reason !== stopReasons.operation) this.#transport.pause();
   }
 
   /** `reason` is over; takes frames again unless there is another. */
@@ -79,7 +76,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     this.#decoder.stopped = false;
     if (this.#heartbeat !== null) this.#heartbeat.deaf = false;
     this.#decode();
-    if (this.#stopped === 0) this.#socket.resume();
+    if (this.#stopped === 0) this.#transport.resume();
   }
 
   /** The negotiated size of frames. */
@@ -101,7 +98,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     this.#setTimer(this.host.broker.clock.after(waitMs, () => this.destroy()));
     this.#stopped &= stopReasons.operation;
     this.#decoder.stopped = this.#stopped !== 0;
-    this.#socket.resume();
+    this.#transport.resume();
   }
 
   /** Says what is left to say and closes the socket. */
@@ -109,7 +106,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     if (this.#ended) return;
     this.#ended = true;
     this.outbox.flush();
-    this.#socket.end();
+    this.#transport.end("normal");
     // A peer that does not close its side in turn must not keep ours.
     this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
   }
@@ -117,13 +114,13 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
   /** Closes the socket at once. */
   destroy(): void {
     this.#ended = true;
-    this.#socket.destroy();
+    this.#transport.destroy();
   }
 
   /** Closes the socket without a word after a delay, reading nothing more. */
   destroyLater(delayMs: number): void {
     this.#ended = true;
-    this.#socket.pause();
+    this.#transport.pause();
     this.#setTimer(this.host.broker.clock.after(delayMs, () => this.destroy()));
   }
 
@@ -132,7 +129,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
   write(bytes: Buffer, done: () => void): void {
     // Nothing but a heartbeat is so short, and one must not stand in for the next.
     if (this.#heartbeat !== null && bytes.length > frameOverheadBytes) this.#heartbeat.sent = true;
-    this.#socket.write(bytes, done);
+    this.#transport.write(bytes, null, done);
   }
 
   // HeartbeatHost
@@ -147,15 +144,27 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     this.destroy();
   }
 
-  #onData(chunk: Buffer): void {
+  // TransportListener
+
+  onData(chunk: Buffer): void {
     if (this.#ended) return;
     if (this.#heartbeat !== null) this.#heartbeat.received = true;
     if (this.#lost) return this.#awaitCloseOk(chunk);
     const frames = this.#header === null ? chunk : this.#takeHeader(this.#header, chunk);
     if (frames === null) return;
     this.#decoder.push(frames);
-    if (this.#decoder.stopped) this.#socket.pause();
+    if (this.#decoder.stopped) this.#transport.pause();
     else this.#decode();
+  }
+
+  onClose(): void {
+    this.#ended = true;
+    this.#setTimer(null);
+    this.#heartbeat?.stop();
+    this.#decoder.drop();
+    this.outbox.close();
+    this.session.socketClosed();
+    this.host.forget(this);
   }
 
   #awaitCloseOk(chunk: Buffer): void {
@@ -174,7 +183,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     if (recognized.kind === "other") {
       this.host.logger.warn({ peer: this.peer }, `connection refused: ${recognized.what}`);
       // 4.2.2: answer with the header that is spoken here, then close.
-      this.#socket.write(protocolHeader);
+      this.#transport.write(protocolHeader, null, () => undefined);
       this.finish();
       return null;
     }
@@ -214,20 +223,4 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost {
     this.#timer?.cancel();
     this.#timer = timer;
   }
-
-  #onClose(): void {
-    this.#ended = true;
-    this.#setTimer(null);
-    this.#heartbeat?.stop();
-    this.#decoder.drop();
-    this.outbox.close();
-    this.session.socketClosed();
-    this.host.forget(this);
-  }
-}
-
-/** An IPv4 address that came through an IPv6 socket, without the prefix. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return "unknown";
-  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }

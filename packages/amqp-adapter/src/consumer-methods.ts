@@ -42,7 +42,8 @@ function sendGot(channel: ChannelSession, got: GotMessage | null): void {
   const { exchange, routingKey } = message.route;
   channel.reply(basicGetOk, { deliveryTag, redelivered, exchange, routingKey, messageCount });
   const { wire, payloadBytesMax } = channel.session;
-  writeContent(wire.outbox, channel.number, nativeForDelivery(message, deliveryCount), message, payloadBytesMax);
+  const native = nativeForDelivery(message, deliveryCount, payloadBytesMax);
+  writeContent(wire.outbox, channel.number, native, message, payloadBytesMax);
   channel.session.checkOutbox();
 }
 

@@ -2,6 +2,7 @@ import { copyBytes, emptyFieldTable, type Message, type Outbox, withField } from
 import { frameEndByte, frameHeaderBytes, frameOverheadBytes, frameTypes } from "./codec.ts";
 import { amqpFormat, encodeAddress } from "./mapping.ts";
 import { basicDeliver } from "./methods/basic.ts";
+import { fitContentHeader } from "./content-header-fit.ts";
 import { encodeProperties } from "./property-codec.ts";
 
 /**
@@ -38,9 +39,21 @@ function addressOf(message: Message): Uint8Array {
   return (route.wire ??= encodeAddress(route.exchange, route.routingKey));
 }
 
-/** The properties of a message from another protocol, or with the number of its failed deliveries in a header. */
-export function nativeForDelivery(message: Message, deliveryCount: number): Uint8Array {
-  if (deliveryCount === 0) return message.as(amqpFormat);
+/** True where the message's own properties fit into a content header. */
+export function fitsContentHeader(message: Message, payloadBytesMax: number): boolean {
+  return message.nativeEnd - message.nativeStart + headerPrefixBytes <= payloadBytesMax;
+}
+
+/**
+ * The properties of a message from another protocol, or with the number of its failed deliveries in a header, as far as
+ * they fit into a frame.
+ */
+export function nativeForDelivery(message: Message, deliveryCount: number, payloadBytesMax: number): Uint8Array {
+  const native = deliveryCount === 0 ? message.as(amqpFormat) : withDeliveryCount(message, deliveryCount);
+  return fitContentHeader(native, payloadBytesMax - headerPrefixBytes);
+}
+
+function withDeliveryCount(message: Message, deliveryCount: number): Uint8Array {
   const properties = message.properties;
   const headers = withField(properties.headers ?? emptyFieldTable, "x-delivery-count", {
     kind: "int64",

@@ -1,4 +1,5 @@
 /** AMQP 0-9-1 for a Jackalope broker. */
+export type { ListenAddress, ListenOptions } from "@jackalope/transport";
 export { type AmqpAdapter, createAmqpAdapter } from "./adapter.ts";
 export { decodeFieldTable } from "./field-table.ts";
 export { fieldTableBytes, writeFieldTable } from "./field-table-writer.ts";
@@ -8,8 +9,7 @@ export {
   type AmqpLimits,
   defaultAmqpLimits,
   defaultServerIdentity,
-  type ListenAddress,
-  type ListenOptions,
   type ServerIdentity,
 } from "./options.ts";
 export { decodeProperties, encodeProperties } from "./property-codec.ts";
+export { type AmqpRefuser, createAmqpRefuser } from "./refuser.ts";

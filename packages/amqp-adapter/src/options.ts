@@ -1,5 +1,4 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
-import type { TlsOptions } from "node:tls";
 
 /** Every bound of the AMQP adapter; the core's are in its own limits. docs/limits.md explains them. */
 export interface AmqpLimits {
@@ -72,19 +71,4 @@ export interface AmqpAdapterOptions {
   readonly logger?: Logger;
   readonly limits?: Partial<AmqpLimits>;
   readonly identity?: Partial<ServerIdentity>;
-}
-
-export interface ListenOptions {
-  /** Default: all interfaces, IPv4 and IPv6. */
-  readonly host?: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** Speaks TLS where given. */
-  readonly tls?: TlsOptions;
-}
-
-/** Where the adapter listens. */
-export interface ListenAddress {
-  readonly port: number;
-  readonly address: string;
 }

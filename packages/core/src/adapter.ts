@@ -1,6 +1,7 @@
 /** The kit for protocol authors: everything an adapter needs of the core. */
 export { Broker } from "./broker.ts";
 export { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
+export { ChunkBuffer } from "./chunk-buffer.ts";
 export { Channel, type GotMessage } from "./channel/channel.ts";
 export type { ChannelSink } from "./channel/channel-sink.ts";
 export { type ConsumeSpec, Consumer, type MessageFilter } from "./channel/consumer.ts";
@@ -11,7 +12,7 @@ export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
 export type { BindingSpec } from "./exchange/binding.ts";
 export { TopicFilterTree } from "./exchange/topic-filter-tree.ts";
-export { keyOfFilter, keyOfTopic, topicIsPlain, topicOfKey } from "./exchange/topic-name.ts";
+export { keyOfFilter, keyOfTopic, topicIsPlain, topicLevelsMax, topicOfKey } from "./exchange/topic-name.ts";
 export type { ExchangeSpec } from "./exchange/exchange.ts";
 export { expiryMsMax } from "./expiry.ts";
 export { fieldText } from "./field-text.ts";
@@ -28,6 +29,7 @@ export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
+export { headersWithOrigin } from "./origin.ts";
 export { Outbox, type OutboxTarget } from "./outbox.ts";
 export type { Properties } from "./properties.ts";
 export { deathHeader, deathHistory } from "./queue/death-history.ts";

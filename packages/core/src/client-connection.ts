@@ -5,6 +5,8 @@ import type { ChannelSink } from "./channel/channel-sink.ts";
 import { BrokerError, permissionRefused, resourceName } from "./errors.ts";
 import type { BindingSpec } from "./exchange/binding.ts";
 import type { ExchangeSpec } from "./exchange/exchange.ts";
+import { topicFilterOf } from "./exchange/topic-matcher.ts";
+import { keyOfFilter } from "./exchange/topic-name.ts";
 import { type FieldTable, findField } from "./field-value.ts";
 import { newName } from "./names.ts";
 import { originHeaders } from "./origin.ts";
@@ -229,7 +231,10 @@ export class ClientConnection implements QueueOwner {
     this.#require("write", "exchange", target.value);
   }
 
-  /** Bind and unbind need write on the destination, read on the source, and topic read where the source is a topic. */
+  /**
+   * Bind and unbind need write on the destination, read on the source, and topic read for the key, or the topic filter,
+   * where the source is a topic exchange.
+   */
   #requireBindable(binding: BindingSpec): void {
     const host = this.virtualHost;
     const { source, destination, destinationKind, routingKey } = binding;
@@ -244,8 +249,12 @@ export class ClientConnection implements QueueOwner {
     const queue = destinationKind === "queue" ? host.queues.get(destination) : undefined;
     if (exchange !== undefined && queue !== undefined) this.requireOwn(queue);
     const clientId = this.options.clientId ?? "";
-    if (exchange?.type === "topic" && !this.user.mayUseTopic("read", host.name, source, routingKey, clientId)) {
-      const text = `read access to topic '${routingKey}' in ${exchange.title} refused for user '${this.user.name}'`;
+    if (exchange?.type !== "topic") return;
+    // A topic filter is what counts in a binding that has one: its key may be anything.
+    const filter = topicFilterOf(binding);
+    const key = filter === null ? routingKey : keyOfFilter(filter);
+    if (!this.user.mayUseTopic("read", host.name, source, key, clientId)) {
+      const text = `read access to topic '${key}' in ${exchange.title} refused for user '${this.user.name}'`;
       throw new BrokerError("access-refused", text);
     }
   }

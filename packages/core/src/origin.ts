@@ -16,11 +16,16 @@ export function originHeaders(options: ConnectionOptions): FieldTable {
   return headers;
 }
 
+/** Headers of a message with `origin` among them, in place of what the sender claims. */
+export function headersWithOrigin(headers: FieldTable, origin: FieldTable): FieldTable {
+  return [...headers.filter(([name]) => !name.startsWith(originPrefix)), ...origin];
+}
+
 /** A copy of the message with `origin` among its headers. */
 export function withOrigin(message: Message, origin: FieldTable): Message {
   const properties = message.properties;
-  const own = (properties.headers ?? []).filter(([name]) => !name.startsWith(originPrefix));
-  const copy = message.derive(message.route, { ...properties, headers: [...own, ...origin] });
+  const headers = headersWithOrigin(properties.headers ?? [], origin);
+  const copy = message.derive(message.route, { ...properties, headers });
   copy.originId = message.originId;
   return copy;
 }

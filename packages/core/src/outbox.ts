@@ -30,7 +30,7 @@ class Spares {
 }
 
 const smallSpares = new Spares(smallBytes, 256);
-const largeSpares = new Spares(largeBytes, 32);
+const largeSpares = new Spares(largeBytes, 128);
 
 function giveBack(buffer: Buffer): void {
   if (buffer.length === largeBytes) largeSpares.give(buffer);

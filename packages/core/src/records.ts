@@ -12,6 +12,7 @@ export class Records {
   readonly #store: Store;
   /** Recovered and not claimed yet. */
   readonly #unclaimed = new Map<string, Map<string, Uint8Array>>();
+  readonly #owners: (() => void)[] = [];
 
   constructor(virtualHost: string, store: Store) {
     this.#virtualHost = virtualHost;
@@ -37,8 +38,14 @@ export class Records {
     records.set(name, value);
   }
 
-  /** Removes what nobody claimed: the virtual host goes away. */
+  /** Calls `run` when the virtual host is deleted, in one group with everything else that goes: it removes its records. */
+  whenCleared(run: () => void): void {
+    this.#owners.push(run);
+  }
+
+  /** Removes everything: the virtual host goes away. */
   clear(): void {
+    for (const run of this.#owners) run();
     for (const [kind, records] of this.#unclaimed) for (const name of records.keys()) this.put(kind, name, null);
     this.#unclaimed.clear();
   }

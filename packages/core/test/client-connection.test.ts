@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { ClientConnection } from "../src/client-connection.ts";
 import type { BindingSpec } from "../src/exchange/binding.ts";
 import type { ExchangeSpec } from "../src/exchange/exchange.ts";
+import { type FieldTable, stringField } from "../src/field-value.ts";
 import { refusal, table, TestBroker, TestChannel } from "./fixture/test-broker.ts";
 
 let broker: TestBroker;
@@ -379,6 +380,27 @@ describe("permissions", () => {
     expect(await refusal(() => bind("x", "other"))).toBe(text("read", "other"));
     await bind("x", "u.#");
     await bind("f", "other");
+  });
+
+  test("topic permissions look at the topic filter of a binding that has one, whatever its key is", async () => {
+    await broker.broker.users.setPermissions("u", "/", { configure: ".*", write: ".*", read: ".*" });
+    await broker.broker.users.setTopicPermissions("u", "/", "x", { write: "", read: "^u\\." });
+    const bind = (filter: string): Promise<void> => {
+      const args: FieldTable = [["x-topic-filter", stringField(filter)]];
+      return limited.bind({
+        source: "x",
+        destination: "q",
+        destinationKind: "queue",
+        routingKey: "u.k",
+        arguments: args,
+      });
+    };
+    for (const filter of ["#", "+/k", "other/k"]) {
+      const key = filter.replaceAll("/", ".").replaceAll("+", "*");
+      const text = `read access to topic '${key}' in exchange 'x' in vhost '/' refused for user 'u'`;
+      expect(await refusal(() => bind(filter))).toBe(`access-refused: ${text}`);
+    }
+    await bind("u/+");
   });
 });
 

@@ -42,7 +42,7 @@ const gauges: readonly Measure[] = [
   },
   {
     name: "jackalope_log_segments",
-    help: "Files of the store",
+    help: "Files of the store, or entries of its streams",
     read: ({ storage }) => storage.statistics().segments,
   },
   {
@@ -142,8 +142,12 @@ export class BrokerMetrics {
     }
   }
 
-  /** Reads every value anew. */
-  update(broker: Broker): void {
+  /** Reads every value anew. Without a broker everything is 0: what one counted that leads no more is nobody's. */
+  update(broker: Broker | null): void {
+    if (broker === null) {
+      this.registry.resetMetrics();
+      return;
+    }
     const queues = sumQueues(broker);
     for (const update of this.#updates) update(broker, queues);
   }

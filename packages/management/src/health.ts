@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
 
-/** Whether the broker can do its work, and where it cannot, why not. */
-export type Health = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+/** Whether the broker can do its work, and where it cannot, why not. A standby is well and serves nobody. */
+export type Health =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly status: "unavailable" | "standby"; readonly reason: string };
 
 /**
  * `GET /health/live`: 200 while the event loop turns; for restarts by a supervisor.
@@ -12,6 +14,6 @@ export function addHealthRoutes(app: FastifyInstance, health: () => Health): voi
   app.get("/health/ready", (_request, reply) => {
     const now = health();
     if (now.ready) return reply.send({ status: "ready" });
-    return reply.code(503).send({ status: "unavailable", reason: now.reason });
+    return reply.code(503).send({ status: now.status, reason: now.reason });
   });
 }

@@ -6,9 +6,13 @@ import { addHealthRoutes, type Health } from "./health.ts";
 import { addMetricsRoutes } from "./metrics-route.ts";
 
 export interface ManagementOptions {
-  /** The broker, or null while it recovers. */
+  /** The broker, or null while none serves: it recovers, or stands by. */
   readonly broker: () => Broker | null;
   readonly health: () => Health;
+  /** False while the store is known not to answer, or not to take what is written. */
+  readonly storeHealthy: () => boolean;
+  /** Clients refused so far because no broker served. */
+  readonly refusedCount: () => number;
 }
 
 /** The HTTP side of a broker: health checks and metrics, on any number of addresses. */
@@ -23,7 +27,7 @@ export interface Management {
 export async function createManagement(options: ManagementOptions): Promise<Management> {
   const app = fastify({ logger: false });
   addHealthRoutes(app, options.health);
-  addMetricsRoutes(app, options.broker);
+  addMetricsRoutes(app, options);
   await app.ready();
   const servers: Server[] = [];
   return {

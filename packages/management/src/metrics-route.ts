@@ -1,16 +1,19 @@
-import type { Broker } from "@jackalope/core";
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { BrokerMetrics } from "./broker-metrics.ts";
+import { LeaderMetrics } from "./leader-metrics.ts";
+import type { ManagementOptions } from "./management.ts";
 import { processRegistry } from "./process-metrics.ts";
 
 /** `GET /metrics`: the Prometheus text format, version 0.0.4. */
-export function addMetricsRoutes(app: FastifyInstance, broker: () => Broker | null): void {
+export function addMetricsRoutes(app: FastifyInstance, options: ManagementOptions): void {
   const metrics = new BrokerMetrics();
+  const leader = new LeaderMetrics();
   app.get("/metrics", async (_request, reply) => {
-    const running = broker();
-    if (running !== null) metrics.update(running);
-    const all = Registry.merge([processRegistry(), metrics.registry]);
+    const broker = options.broker();
+    metrics.update(broker);
+    leader.update(options);
+    const all = Registry.merge([processRegistry(), leader.registry, metrics.registry]);
     return reply.type(all.contentType).send(await all.metrics());
   });
 }

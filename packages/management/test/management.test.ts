@@ -4,13 +4,22 @@ import { createManagement, type Health, type Management } from "../src/index.ts"
 
 let broker: Broker | null;
 let health: Health;
+let storeHealthy: boolean;
+let refusedCount: number;
 let management: Management;
 let origin: string;
 
 beforeEach(async () => {
   broker = await Broker.open({ storage: new MemoryStorage() });
   health = { ready: true };
-  management = await createManagement({ broker: () => broker, health: () => health });
+  storeHealthy = true;
+  refusedCount = 0;
+  management = await createManagement({
+    broker: () => broker,
+    health: () => health,
+    storeHealthy: () => storeHealthy,
+    refusedCount: () => refusedCount,
+  });
   const { port } = await management.listen({ host: "127.0.0.1", port: 0 });
   origin = `http://127.0.0.1:${port}`;
 });
@@ -29,7 +38,7 @@ async function metric(line: string): Promise<number | undefined> {
 
 describe("health", () => {
   test("live answers while the process runs, whatever the broker does", async () => {
-    health = { ready: false, reason: "the broker is starting" };
+    health = { ready: false, status: "unavailable", reason: "the broker is starting" };
     const response = await fetch(`${origin}/health/live`);
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "live" });
@@ -39,10 +48,17 @@ describe("health", () => {
     const good = await fetch(`${origin}/health/ready`);
     expect(good.status).toBe(200);
     expect(await good.json()).toEqual({ status: "ready" });
-    health = { ready: false, reason: "the store cannot write" };
+    health = { ready: false, status: "unavailable", reason: "the store cannot write" };
     const bad = await fetch(`${origin}/health/ready`);
     expect(bad.status).toBe(503);
     expect(await bad.json()).toEqual({ status: "unavailable", reason: "the store cannot write" });
+  });
+
+  test("ready of a standby is 503 too, and says that nothing is wrong", async () => {
+    health = { ready: false, status: "standby", reason: "another leads" };
+    const standby = await fetch(`${origin}/health/ready`);
+    expect(standby.status).toBe(503);
+    expect(await standby.json()).toEqual({ status: "standby", reason: "another leads" });
   });
 
   test("an unknown path is a 404 in JSON", async () => {
@@ -110,9 +126,29 @@ describe("metrics", () => {
     expect(await metric("process_resident_memory_bytes")).toBeGreaterThan(0);
   });
 
+  test("whether a broker serves, whether its store does, and who was refused show", async () => {
+    expect(await metric("jackalope_leader")).toBe(1);
+    expect(await metric("jackalope_store_healthy")).toBe(1);
+    (broker as Broker).totals.published = 5;
+    expect(await metric("jackalope_messages_published_total")).toBe(5);
+    await broker?.close();
+    broker = null;
+    storeHealthy = false;
+    refusedCount = 3;
+    expect(await metric("jackalope_leader")).toBe(0);
+    expect(await metric("jackalope_store_healthy")).toBe(0);
+    expect(await metric("jackalope_connections_refused_total")).toBe(3);
+    expect(await metric("jackalope_messages_published_total")).toBe(0);
+  });
+
   test("two brokers in one process keep their own numbers", async () => {
     const other = await Broker.open({ storage: new MemoryStorage() });
-    const second = await createManagement({ broker: () => other, health: () => ({ ready: true }) });
+    const second = await createManagement({
+      broker: () => other,
+      health: () => ({ ready: true }),
+      storeHealthy: () => true,
+      refusedCount: () => 0,
+    });
     try {
       const { port } = await second.listen({ host: "127.0.0.1", port: 0 });
       (broker as Broker).totals.published = 1;

@@ -2,7 +2,8 @@ import { type Clock, type Logger, silentLogger } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import type { Config } from "./config/config.ts";
 import { optionSource, resolveConfig } from "./config/resolve-config.ts";
-import { type RunningBroker, startBroker } from "./start-broker.ts";
+import { BrokerLife, type RunningBroker } from "./broker-life.ts";
+import type { BrokerState } from "./broker-state.ts";
 
 /**
  * Settings of an embedded broker, under the names of `Config`. Numbers are bytes or milliseconds; text such as "64MiB"
@@ -15,6 +16,10 @@ export type CreateBrokerOptions = { readonly [Name in keyof Config]?: Config[Nam
   readonly storage?: StorageEngine;
   /** A clock of your own, for tests. Closed with the broker. */
   readonly clock?: Clock;
+  /** Told where the broker stands: with a store that several share it may stand by, before it serves and later again. */
+  readonly onStateChange?: (state: BrokerState) => void;
+  /** Ends a broker that waits for its turn: `createBroker` rejects with ClosedEarlyError. */
+  readonly signal?: AbortSignal;
 };
 
 /** What differs from the command: nothing is kept, AMQP alone on a free port, and no way in from another machine. */
@@ -22,6 +27,11 @@ const embeddedDefaults = optionSource({
   store: "memory",
   bind: "127.0.0.1",
   amqpPort: 0,
+  amqpTlsPort: "off",
+  mqttPort: "off",
+  mqttTlsPort: "off",
+  mqttWsPort: "off",
+  mqttWssPort: "off",
   stompPort: "off",
   stompTlsPort: "off",
   stompWsPort: "off",
@@ -31,7 +41,8 @@ const embeddedDefaults = optionSource({
 
 /**
  * Runs a broker inside this program: without options one that keeps nothing, on a free port of 127.0.0.1. Throws
- * ConfigError for a setting that is not allowed and StartError where the machine does not let it start.
+ * ConfigError for a setting that is not allowed and StartError where the machine does not let it start. With a store that
+ * several brokers share it resolves when this one serves.
  *
  *     const broker = await createBroker();
  *     const connection = await connect(broker.url);
@@ -39,10 +50,27 @@ const embeddedDefaults = optionSource({
  *     await broker.close();
  */
 export async function createBroker(options: CreateBrokerOptions = {}): Promise<EmbeddedBroker> {
-  const { logger = silentLogger, storage, clock, ...settings } = options;
+  const { logger = silentLogger, storage, clock, onStateChange, signal, ...settings } = options;
   const config = resolveConfig([optionSource(settings), embeddedDefaults]);
-  const running = await startBroker(config, { logger, storage, clock });
-  return { ...running, url: amqpUrl(config, running.ports.amqp) };
+  const onFailure = (error: unknown): void => {
+    logger.error({ error: (error as Error).message }, "the broker has ended: it could not take the lead again");
+  };
+  const life = new BrokerLife(config, { logger, storage, clock, onStateChange, onFailure });
+  const abort = (): void => void life.close();
+  signal?.addEventListener("abort", abort, { once: true });
+  await life.start();
+  signal?.removeEventListener("abort", abort);
+  return {
+    get broker() {
+      return life.broker;
+    },
+    get state() {
+      return life.state;
+    },
+    ports: life.ports,
+    url: amqpUrl(config, life.ports.amqp),
+    close: () => life.close(),
+  };
 }
 
 /** A running broker and the way to it. */

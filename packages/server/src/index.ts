@@ -3,4 +3,5 @@ export { createBroker, type CreateBrokerOptions, type EmbeddedBroker } from "./c
 export { ConfigError } from "./config/resolve-config.ts";
 export { StartError } from "./start-error.ts";
 export type { Config } from "./config/config.ts";
-export type { Ports } from "./start-broker.ts";
+export { ClosedEarlyError, type Ports } from "./broker-life.ts";
+export type { BrokerState } from "./broker-state.ts";

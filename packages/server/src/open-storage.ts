@@ -2,16 +2,41 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { type Clock, type Logger, MemoryStorage } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { CorruptLogError, DirectoryInUseError, openLogStorage } from "@jackalope/storage-log";
+import { CorruptStreamError, openRedisStorage, UnsuitableRedisError } from "@jackalope/storage-redis";
 import type { Config } from "./config/config.ts";
 import { StartError, systemErrorCode } from "./start-error.ts";
 
+/** What a store that several brokers share tells. */
+export interface StorageEvents {
+  /** Another broker leads, the one of this name; this one waits. Told again where the leader changes. */
+  readonly onStandby: (leader: string) => void;
+  /** The store does not answer, for this reason; it is asked again and again. */
+  readonly onUnreachable: (reason: string) => void;
+  /** This broker leads; recovery begins. */
+  readonly onLease: () => void;
+  /** Another broker has taken over: nothing is stored any more. */
+  readonly onLeaseLost: (error: Error) => void;
+}
+
+/** True for a store on which one of several brokers leads. */
+export function isShared({ store }: Pick<Config, "store">): boolean {
+  return store !== "memory" && store !== "embedded";
+}
+
 /** Makes the engine that `config.store` names. Throws StartError where that cannot be. */
-export function openStorage(config: Config, clock: Clock, logger: Logger): StorageEngine {
+export function openStorage(config: Config, clock: Clock, logger: Logger, events: StorageEvents): StorageEngine {
   if (config.store === "memory") return new MemoryStorage();
-  if (config.store !== "embedded") {
-    throw new StartError(
-      `store: ${withoutPassword(config.store)} needs the Redis engine, which this build does not have`,
-    );
+  if (isShared(config)) {
+    return openRedisStorage({
+      address: config.store,
+      cluster: config.clusterName,
+      leaseMs: config.redisLease,
+      waitReplicas: config.redisWaitReplicas,
+      waitAof: config.redisWaitAof,
+      clock,
+      logger,
+      ...events,
+    });
   }
   makeDirectory(config.dataDir);
   return openLogStorage({
@@ -26,6 +51,8 @@ export function openStorage(config: Config, clock: Clock, logger: Logger): Stora
 
 /** An engine's refusal to recover as a StartError, where it is one for a person; other errors as they are. */
 export function recoveryFailure(error: unknown): unknown {
+  if (error instanceof CorruptStreamError || error instanceof UnsuitableRedisError)
+    return new StartError(`store: ${error.message}`, error);
   const expected =
     error instanceof CorruptLogError || error instanceof DirectoryInUseError || systemErrorCode(error) !== "";
   return expected ? new StartError(`data-dir: ${(error as Error).message}`, error) : error;
@@ -48,8 +75,4 @@ function makeDirectory(path: string): void {
     const reason = reasons.get(systemErrorCode(error)) ?? (error as Error).message;
     throw new StartError(`data-dir: cannot use ${path}: ${reason}`, error);
   }
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//…@");
 }

@@ -1,27 +1,42 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, type TlsOptions } from "node:tls";
-import type { Config } from "./config/config.ts";
-import { kebabName } from "./config/config.ts";
+import { type Config, kebabName } from "./config/config.ts";
 import { StartError } from "./start-error.ts";
 
-/** Certificate and key as the settings name them, undefined where there are none. Throws StartError. */
+/**
+ * What the listeners with TLS need, as the settings name it; undefined where there is no certificate. Throws StartError.
+ */
 export function readTls(config: Config): TlsOptions | undefined {
-  const { tlsCertificate, tlsKey } = config;
-  if (tlsCertificate === "off" && tlsKey === "off") return undefined;
+  const { tlsCertificate, tlsKey, tlsCa } = config;
+  if (tlsCertificate === "off" && tlsKey === "off") {
+    if (tlsCa !== "off") throw new StartError(`${kebabName("tlsCa")}: there is no tls-certificate`);
+    return undefined;
+  }
   if (tlsCertificate === "off" || tlsKey === "off") {
     const missing = tlsCertificate === "off" ? "tlsCertificate" : "tlsKey";
     throw new StartError(`${kebabName(missing)}: tls-certificate and tls-key belong together`);
   }
   const tls = { cert: read("tlsCertificate", tlsCertificate), key: read("tlsKey", tlsKey) };
-  try {
-    createSecureContext(tls);
-  } catch (error) {
-    throw new StartError(`tls-certificate: ${(error as Error).message}`, error);
-  }
-  return tls;
+  refuseBad("tlsCertificate", () => createSecureContext(tls));
+  if (tlsCa === "off") return tls;
+  const ca = read("tlsCa", tlsCa);
+  refuseBad("tlsCa", () => new X509Certificate(ca));
+  // A client without a certificate of these authorities logs in by password, as everywhere.
+  return { ...tls, ca, requestCert: true, rejectUnauthorized: false };
 }
 
-function read(name: "tlsCertificate" | "tlsKey", path: string): Buffer {
+type TlsFile = "tlsCertificate" | "tlsKey" | "tlsCa";
+
+function refuseBad(name: TlsFile, parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    throw new StartError(`${kebabName(name)}: ${(error as Error).message}`, error);
+  }
+}
+
+function read(name: TlsFile, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -2,8 +2,8 @@ import { readCommandLine } from "./command-line.ts";
 import type { Config } from "./config/config.ts";
 import { ConfigError, unknownVariables } from "./config/resolve-config.ts";
 import { openStandardLog, type StandardLog } from "./logging.ts";
-import { type RunningBroker, startBroker } from "./start-broker.ts";
-import { StartError, systemErrorCode } from "./start-error.ts";
+import { BrokerLife, ClosedEarlyError } from "./broker-life.ts";
+import { StartError, UnsavedError } from "./start-error.ts";
 
 /** npm passes on a signal that a terminal has sent to this process already: the second of the two means nothing. */
 const echoMs = process.env.npm_lifecycle_event === undefined ? 0 : 200;
@@ -20,13 +20,23 @@ export async function runProcess(args: readonly string[], environment: Environme
   if (config === null) return;
   const log = openStandardLog(config);
   for (const name of unknownVariables(environment)) log.logger.warn({ variable: name }, "no such setting");
-  const starting = startBroker(config, { logger: log.logger });
-  endOnSignals(starting, log);
   try {
-    await starting;
+    await runBroker(config, log);
   } catch (error) {
     await log.close();
     fail(error);
+  }
+}
+
+/** Resolves when clients are served, or a signal has ended it before. */
+async function runBroker(config: Config, log: StandardLog): Promise<void> {
+  const onFailure = (error: unknown): void => void log.close().then(() => fail(error));
+  const life = new BrokerLife(config, { logger: log.logger, onFailure });
+  endOnSignals(life, log);
+  try {
+    await life.start();
+  } catch (error) {
+    if (!(error instanceof ClosedEarlyError)) throw error;
   }
 }
 
@@ -49,23 +59,22 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-function endOnSignals(starting: Promise<RunningBroker>, log: StandardLog): void {
+function endOnSignals(life: BrokerLife, log: StandardLog): void {
   let firstAtMs = 0;
   const end = (signal: "SIGTERM" | "SIGINT"): void => {
     if (firstAtMs > 0 && performance.now() - firstAtMs < echoMs) return;
     if (firstAtMs > 0) process.exit(128 + (signal === "SIGTERM" ? 15 : 2));
     firstAtMs = performance.now();
     log.logger.info({ signal }, "stopping");
-    void closeAndExit(starting, log);
+    void closeAndExit(life, log);
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
 }
 
-async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog): Promise<void> {
+async function closeAndExit(life: BrokerLife, log: StandardLog): Promise<void> {
   try {
-    const running = await starting;
-    await running.close().catch((error: unknown) => failToSave(error, log));
+    await life.close().catch((error: unknown) => failToSave(error, log));
   } catch (error) {
     await log.close();
     fail(error);
@@ -75,11 +84,11 @@ async function closeAndExit(starting: Promise<RunningBroker>, log: StandardLog):
   process.exit(0);
 }
 
-/** The disk did not take the last commit: one line for a person. Other errors are passed on. */
+/** The store did not take the last commit: one line for a person. Other errors are passed on. */
 async function failToSave(error: unknown, log: StandardLog): Promise<never> {
-  if (systemErrorCode(error) === "") throw error;
+  if (!(error instanceof UnsavedError)) throw error;
   log.logger.error(
-    { error: (error as Error).message },
+    { error: error.message },
     "stopped, but the store could not be written: what was not confirmed is lost, what was just acknowledged comes again",
   );
   await log.close();

@@ -6,6 +6,14 @@ export class StartError extends Error {
   }
 }
 
+/** The broker is closed, and its store did not take the last commits. `message` is what the store said. */
+export class UnsavedError extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = "UnsavedError";
+  }
+}
+
 /** The code of a system error such as `EADDRINUSE`, or an empty text. */
 export function systemErrorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";

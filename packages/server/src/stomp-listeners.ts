@@ -1,7 +1,8 @@
-import type { ListenAddress, StompAdapter, WebSocketListenOptions } from "@jackalope/stomp-adapter";
-import type { Config, Port } from "./config/config.ts";
-import { listenEverywhere } from "./listen-everywhere.ts";
-import { readTls } from "./read-tls.ts";
+import type { Broker } from "@jackalope/core";
+import { createStompAdapter, type ListenOptions, type StompAdapter } from "@jackalope/stomp-adapter";
+import type { Config } from "./config/config.ts";
+import type { PortOpener } from "./port-opener.ts";
+import { serverVersion } from "./server-version.ts";
 
 /** Ports of STOMP that are listened on; null for none. */
 export interface StompPorts {
@@ -12,30 +13,29 @@ export interface StompPorts {
   readonly stompWss: number | null;
 }
 
-type Listen = (options: WebSocketListenOptions) => Promise<readonly ListenAddress[]>;
+/** The adapter as the settings want it, with no port open yet. */
+export function configuredStompAdapter(broker: Broker, config: Config): StompAdapter {
+  const { stompAnonymousUser: name, stompAnonymousPassword: password, stompBodyMax, handshakeTimeout } = config;
+  return createStompAdapter({
+    broker,
+    limits: { bodyBytesMax: stompBodyMax, handshakeTimeoutMs: handshakeTimeout },
+    anonymousUser: name === "off" ? null : { name, password },
+    server: `Jackalope/${serverVersion}`,
+  });
+}
 
-/** Opens the listeners that the settings ask for; those with TLS only where there is a certificate. Throws StartError. */
-export async function listenStomp(adapter: StompAdapter, config: Config): Promise<StompPorts> {
-  const tls = readTls(config);
-  const tcp: Listen = (options) => adapter.listen(options);
-  const webSocket: Listen = (options) => adapter.listenWebSocket({ ...options, origins: config.stompOrigins });
-  const secure = (listen: Listen): Listen => (tls === undefined ? listen : (options) => listen({ ...options, tls }));
-  const open = async (listen: Listen, port: Port, key: string): Promise<number | null> => {
-    if (port === "off") return null;
-    const listener = {
-      async listen(options: WebSocketListenOptions): Promise<{ readonly port: number }> {
-        const [{ port: actualPort } = options] = await listen(options);
-        return { port: actualPort };
-      },
-    };
-    return listenEverywhere(listener, config.bind, port, key);
-  };
-  const openSecure = (listen: Listen, port: Port, key: string): Promise<number | null> =>
-    tls === undefined ? Promise.resolve(null) : open(secure(listen), port, key);
+/** Opens the listeners that the settings ask for. Throws StartError. */
+export async function listenStomp(
+  adapter: Pick<StompAdapter, "listen" | "listenWebSocket">,
+  config: Config,
+  opener: PortOpener,
+): Promise<StompPorts> {
+  const listen = (options: ListenOptions) => adapter.listen(options);
+  const webSocket = (options: ListenOptions) => adapter.listenWebSocket({ ...options, origins: config.stompOrigins });
   return {
-    stomp: await open(tcp, config.stompPort, "stompPort"),
-    stompTls: await openSecure(tcp, config.stompTlsPort, "stompTlsPort"),
-    stompWs: await open(webSocket, config.stompWsPort, "stompWsPort"),
-    stompWss: await openSecure(webSocket, config.stompWssPort, "stompWssPort"),
+    stomp: await opener.open("stompPort", listen),
+    stompTls: await opener.openTls("stompTlsPort", listen),
+    stompWs: await opener.open("stompWsPort", webSocket),
+    stompWss: await opener.openTls("stompWssPort", webSocket),
   };
 }

@@ -107,7 +107,7 @@ describe("refusals", () => {
 
   test("all of them are told at once", () => {
     expect(refusal(["--sync", "sometimes", "--store", "floppy"]).split("\n")).toEqual([
-      'store: "floppy" is not allowed (flag --store); allowed: embedded, memory, redis://… or rediss://…',
+      `store: "floppy" is not allowed (flag --store); allowed: ${configKeys.store.kind.allowed}`,
       'sync: "sometimes" is not allowed (flag --sync); allowed: always, interval, never',
     ]);
   });

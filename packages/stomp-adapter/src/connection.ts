@@ -1,11 +1,11 @@
 import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
+import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
 import { FrameDecoder } from "./codec.ts";
 import { writeHeartbeat } from "./frame-writer.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AnonymousUser, StompLimits } from "./options.ts";
 import { Session } from "./session.ts";
 import { stopReasons } from "./stop-reasons.ts";
-import type { EndReason, Transport, TransportListener } from "./transport.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost {

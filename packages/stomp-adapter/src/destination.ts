@@ -44,6 +44,10 @@ export function parseDestination(text: string): Destination {
         // Names of reply queues may have slashes.
         if (rest.length > 0) return { kind: "reply-queue", name: text.slice(replyQueuePrefix.length) };
         break;
+      case "mqtt":
+        // An MQTT topic as a request's reply-to gives it: the core knows the way (reply-path.ts there).
+        if (rest.length > 0) return { kind: "reply-queue", name: text };
+        break;
       default:
     }
   }

@@ -16,15 +16,20 @@ export function writeFrame(
   headers: HeaderList,
   body = "",
 ): void {
-  const escape = (text: string): string => escapeText(text, version ?? "1.0");
-  let head = `${command}\n`;
-  for (const [name, value] of headers) head += `${name}:${escape(value)}\n`;
-  if (body !== "") head += `content-length:${Buffer.byteLength(body)}\n`;
-  const text = `${head}\n${body}\0\n`;
+  const text = frameText(version, command, headers, body);
   const bytes = Buffer.byteLength(text);
   outbox.reserve(bytes);
   outbox.buffer.write(text, outbox.position);
   outbox.position += bytes;
+}
+
+/** The same frame as text. */
+export function frameText(version: Version | null, command: string, headers: HeaderList, body: string): string {
+  const escape = (text: string): string => escapeText(text, version ?? "1.0");
+  let head = `${command}\n`;
+  for (const [name, value] of headers) head += `${name}:${escape(value)}\n`;
+  if (body !== "") head += `content-length:${Buffer.byteLength(body)}\n`;
+  return `${head}\n${body}\0\n`;
 }
 
 const receiptStart = "RECEIPT\nreceipt-id:";

@@ -1,7 +1,13 @@
-import { type FieldTable, type FieldValue, type Properties, stringField } from "@jackalope/core/adapter";
-import { deathHeader, deathHistory } from "./death-history.ts";
+import {
+  deathHeader,
+  deathHistory,
+  type FieldTable,
+  type FieldValue,
+  fieldText,
+  type Properties,
+  stringField,
+} from "@jackalope/core/adapter";
 import { escapeText, unescapeText } from "./escaping.ts";
-import { fieldText } from "./field-text.ts";
 
 /**
  * The native form of STOMP: the headers of a SEND that belong to the message, one `name:value` and a line feed each, in
@@ -38,7 +44,15 @@ const frameHeaders = new Set([
 ]);
 
 const replyQueuePrefix = "/reply-queue/";
-const destinationPrefixes = ["/queue/", "/exchange/", "/topic/", "/amq/queue/", "/temp-queue/", replyQueuePrefix];
+const destinationPrefixes = [
+  "/queue/",
+  "/exchange/",
+  "/topic/",
+  "/mqtt/",
+  "/amq/queue/",
+  "/temp-queue/",
+  replyQueuePrefix,
+];
 const wholeNumber = /^\d{1,19}$/;
 const persistentMode = 2;
 const lineFeed = 0x0a;

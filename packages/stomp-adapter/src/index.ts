@@ -1,12 +1,12 @@
 /** STOMP 1.0, 1.1 and 1.2 for a Jackalope broker. */
+export type { ListenAddress, ListenOptions } from "@jackalope/transport";
 export { createStompAdapter, type StompAdapter } from "./adapter.ts";
 export { stompFormat } from "./mapping.ts";
 export {
   type AnonymousUser,
   defaultStompLimits,
-  type ListenAddress,
-  type ListenOptions,
   type StompAdapterOptions,
   type StompLimits,
   type WebSocketListenOptions,
 } from "./options.ts";
+export { createStompRefuser, type StompRefuser } from "./refuser.ts";

@@ -1,5 +1,5 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
-import type { TlsOptions } from "node:tls";
+import type { ListenOptions } from "@jackalope/transport";
 
 /** Every bound of the STOMP adapter; the core's are in its own limits. docs/limits.md explains them. */
 export interface StompLimits {
@@ -84,22 +84,7 @@ export interface StompAdapterOptions {
   readonly server?: string;
 }
 
-export interface ListenOptions {
-  /** Default: all interfaces, IPv4 and IPv6. */
-  readonly host?: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** Speaks TLS where given. */
-  readonly tls?: TlsOptions;
-}
-
 export interface WebSocketListenOptions extends ListenOptions {
   /** Pages of these origins may connect, compared whole ("https://example.org"). Default: all. */
   readonly origins?: readonly string[];
-}
-
-/** Where the adapter listens. */
-export interface ListenAddress {
-  readonly port: number;
-  readonly address: string;
 }

@@ -4,4 +4,4 @@ export { storageConformance, type StoragePlace, type StorageUnderTest } from "./
 export { testFormat, testMessage } from "./test-format.ts";
 export { type DeathMoment, type DiskOperation, FaultyDisk } from "./faulty-disk.ts";
 export { FaultyFile, type Survival } from "./faulty-file.ts";
-export { certificate, privateKey } from "./tls-certificate.ts";
+export { certificate, clientCertificate, clientPrivateKey, privateKey } from "./tls-certificate.ts";

@@ -46,6 +46,15 @@ export class UserDirectory {
     return this.#users.get(name);
   }
 
+  /** The user, known by other means than a password, where it may come from this address; null otherwise, and a log line. */
+  admit(name: string, remoteAddress: string): User | null {
+    const user = this.#users.get(name);
+    if (user !== undefined && (!this.#loopbackUsers.has(name) || isLoopback(remoteAddress))) return user;
+    const why = user === undefined ? "no such user" : "the user may come from this machine only";
+    this.#logger.warn({ user: name, peer: remoteAddress }, `login refused: ${why}`);
+    return null;
+  }
+
   /** Adds a user or changes its password and tags. */
   async put(name: string, password: string, tags: readonly string[]): Promise<User> {
     return this.putHashed(name, hashPassword(password), tags);

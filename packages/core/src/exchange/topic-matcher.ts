@@ -3,7 +3,7 @@ import { type FieldTable, findField } from "../field-value.ts";
 import type { Binding, Destination } from "./binding.ts";
 import type { Matcher } from "./matcher.ts";
 import { TopicFilterTree } from "./topic-filter-tree.ts";
-import { topicOfKey } from "./topic-name.ts";
+import { topicLevelsMax, topicOfKey } from "./topic-name.ts";
 
 /** The argument of a binding that goes by the message's MQTT topic instead of the key: a topic filter. */
 const topicFilterArgument = "x-topic-filter";
@@ -34,16 +34,19 @@ export class TopicMatcher implements Matcher {
   readonly #filters = new TopicFilterTree<Binding>();
   #filterCount = 0;
 
-  /** Throws precondition-failed where the topic filter is no text. */
+  /** Throws precondition-failed where the topic filter is no text, or it or the key has more than `topicLevelsMax` words. */
   add(binding: Binding): void {
     const filter = topicFilterOf(binding);
     if (filter !== null) {
+      requireFew(filter.split("/"));
       this.#filters.add(filter, binding);
       this.#filterCount++;
       return;
     }
     let node = this.#root;
-    for (const word of wordsOf(binding.routingKey)) {
+    const words = wordsOf(binding.routingKey);
+    requireFew(words);
+    for (const word of words) {
       node.children ??= new Map();
       let child = node.children.get(word);
       if (child === undefined) node.children.set(word, (child = new TrieNode()));
@@ -99,11 +102,17 @@ export class TopicMatcher implements Matcher {
   }
 }
 
-function topicFilterOf(binding: Binding): string | null {
+/** The topic filter that a binding goes by, null where it goes by its key. Throws precondition-failed for one that is no text. */
+export function topicFilterOf(binding: Pick<Binding, "arguments">): string | null {
   const value = findField(binding.arguments, topicFilterArgument);
   if (value === undefined) return null;
   if (value.kind === "string") return value.value;
   throw new BrokerError("precondition-failed", `argument '${topicFilterArgument}' of a binding must be a string`);
+}
+
+function requireFew(words: readonly string[]): void {
+  if (words.length <= topicLevelsMax) return;
+  throw new BrokerError("precondition-failed", `a binding of a topic exchange has at most ${topicLevelsMax} words`);
 }
 
 function wordsOf(key: string): string[] {

@@ -7,6 +7,12 @@
 const forbidden = /[+#\0]/g;
 const escapes: Readonly<Record<string, string>> = { "+": "%2B", "#": "%23", "\0": "%00" };
 
+/**
+ * Levels of a topic filter, and words of a binding key of a topic exchange, at most: matching goes as deep as they do.
+ * Topics and routing keys may have more.
+ */
+export const topicLevelsMax = 256;
+
 /** The routing key of a topic: every `/` becomes a dot. */
 export function keyOfTopic(topic: string): string {
   return topic.replaceAll("/", ".");

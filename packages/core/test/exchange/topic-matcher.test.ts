@@ -88,3 +88,21 @@ describe("TopicMatcher", () => {
     expect(visits).toBeGreaterThan(0);
   });
 });
+
+describe("keys with very many words", () => {
+  test("can be published to, and are refused as bindings", () => {
+    const matcher = new TopicMatcher();
+    matcher.add(binding("#"));
+    matcher.add(binding("a.#"));
+    const deep = Array.from({ length: 30_000 }, () => "a").join(".");
+    expect(matches(matcher, deep)).toEqual(["#", "a.#"]);
+    expect(() => matcher.add(binding(deep))).toThrow("at most 256 words");
+  });
+
+  test("are refused as topic filters of bindings", () => {
+    const deep = Array.from({ length: 30_000 }, () => "a").join("/");
+    const filter = [["x-topic-filter", { kind: "string", value: deep }]] as const;
+    const wide = new Binding(source, new Exchange("/", "q", "fanout", spec), "#", filter);
+    expect(() => new TopicMatcher().add(wide)).toThrow("at most 256 words");
+  });
+});

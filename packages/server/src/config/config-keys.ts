@@ -1,19 +1,11 @@
 import { defaultLimits } from "@jackalope/core";
 import type { Config } from "./config.ts";
 import { limitKeys } from "./limit-keys.ts";
-import {
-  addresses,
-  bytes,
-  choice,
-  count,
-  duration,
-  onOff,
-  origins,
-  port,
-  text,
-  textLike,
-  watermark,
-} from "./value-kinds.ts";
+import { listenerKeys } from "./listener-keys.ts";
+import { mqttKeys } from "./mqtt-keys.ts";
+import { redisKeys } from "./redis-keys.ts";
+import { store } from "./store-kind.ts";
+import { bytes, choice, count, duration, onOff, origins, text, watermark } from "./value-kinds.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
 /** One setting. Its flag, variable and TOML name follow from its name in the table. */
@@ -23,13 +15,16 @@ export interface ConfigKey<Value> {
   /** A heading of docs/configuration.md. */
   readonly section:
     | "Storage"
+    | "Redis"
     | "Listeners"
     | "Logging"
     | "First start"
     | "Alarms"
     | "AMQP"
     | "STOMP"
+    | "MQTT"
     | "TLS"
+    | "Messages"
     | "Limits";
   /** Sentences for help text and documentation. The first one stands alone in `--help`. */
   readonly description: string;
@@ -37,8 +32,6 @@ export interface ConfigKey<Value> {
 
 /** The settings, in the order of the documentation. */
 export type ConfigKeys = { readonly [Name in keyof Config]: ConfigKey<Config[Name]> };
-
-const notBuilt = "This part is not built yet: the port is accepted and stays closed.";
 
 /** Every setting there is: the one table from which the rest is made. */
 export const configKeys: ConfigKeys = {
@@ -50,11 +43,12 @@ export const configKeys: ConfigKeys = {
   },
   store: {
     section: "Storage",
-    kind: textLike(/^(embedded|memory|rediss?:\/\/.+)$/, "STORE", "embedded, memory, redis://… or rediss://…"),
+    kind: store(),
     default: "embedded",
     description:
       "Where messages and definitions are kept. `embedded` is the log in the data directory; `memory` forgets " +
-      "everything at the end; Redis is not available yet.",
+      "everything at the end; an address keeps them in Redis or Valkey, from where another broker can go on. An address " +
+      "with a password is better given as a variable or in the file than as a flag, which others can see.",
   },
   sync: {
     section: "Storage",
@@ -78,52 +72,8 @@ export const configKeys: ConfigKeys = {
       "Start from a damaged log by dropping what cannot be read. The log lines say what was dropped. Without it the " +
       "broker names file and offset and does not start.",
   },
-  bind: {
-    section: "Listeners",
-    kind: addresses(),
-    default: ["::"],
-    description: "Addresses that every listener uses. Where the machine has no IPv6, `::` means 0.0.0.0.",
-  },
-  amqpPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 5672,
-    description: "Port for AMQP 0-9-1.",
-  },
-  mqttPort: { section: "Listeners", kind: port(), default: 1883, description: `Port for MQTT. ${notBuilt}` },
-  mqttWsPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 15675,
-    description: `Port for MQTT over WebSocket. ${notBuilt}`,
-  },
-  stompPort: { section: "Listeners", kind: port(), default: 61613, description: "Port for STOMP." },
-  stompTlsPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 61614,
-    description: "Port for STOMP over TLS. It is closed where there is no `tls-certificate`.",
-  },
-  stompWsPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 15674,
-    description: "Port for STOMP over WebSocket, on the paths /ws and /stomp.",
-  },
-  stompWssPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 15673,
-    description:
-      "Port for STOMP over WebSocket over TLS, for pages that came by https. It is closed where there is no " +
-      "`tls-certificate`.",
-  },
-  managementPort: {
-    section: "Listeners",
-    kind: port(),
-    default: 15672,
-    description: "Port for health checks and metrics over HTTP.",
-  },
+  ...redisKeys,
+  ...listenerKeys,
   logLevel: {
     section: "Logging",
     kind: choice("trace", "debug", "info", "warn", "error", "silent"),
@@ -219,6 +169,7 @@ export const configKeys: ConfigKeys = {
     default: 4 * 1024 * 1024,
     description: "Largest body of a STOMP frame. `max-message-size` counts too.",
   },
+  ...mqttKeys,
   tlsCertificate: {
     section: "TLS",
     kind: text("FILE|off", "a path, or off"),
@@ -231,11 +182,28 @@ export const configKeys: ConfigKeys = {
     default: "off",
     description: "Private key of that certificate, in PEM.",
   },
+  tlsCa: {
+    section: "TLS",
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description:
+      "Certificates of the authorities that sign those of clients, in PEM. Where it is given, clients are asked for a " +
+      "certificate, and one of these authorities names its client. A client without one, or with one of somebody else, " +
+      "may connect all the same and needs a password.",
+  },
   maxMessageSize: {
     section: "Limits",
     kind: bytes(1, 512 * 1024 * 1024),
     default: defaultLimits.messageBytesMax,
     description: "Largest message body accepted.",
+  },
+  originHeaders: {
+    section: "Messages",
+    kind: onOff(),
+    default: false,
+    description:
+      "Adds headers that tell who published it to every message: `x-origin-protocol`, `x-origin-user`, `x-origin-peer` " +
+      "and, from MQTT, `x-origin-client-id`. It costs time for each message.",
   },
   ...limitKeys,
 };

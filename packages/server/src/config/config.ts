@@ -12,15 +12,22 @@ export type Watermark = number;
  */
 export interface Config extends ConfigurableLimits {
   readonly dataDir: string;
-  /** "embedded", "memory", or a redis:// or rediss:// URL. */
+  /** "embedded", "memory", or the address of Redis. */
   readonly store: string;
   readonly sync: "always" | "interval" | "never";
   readonly syncInterval: number;
   readonly repair: boolean;
+  readonly clusterName: string;
+  readonly redisLease: number;
+  readonly redisWaitReplicas: number;
+  readonly redisWaitAof: boolean;
   readonly bind: readonly string[];
   readonly amqpPort: Port;
+  readonly amqpTlsPort: Port;
   readonly mqttPort: Port;
+  readonly mqttTlsPort: Port;
   readonly mqttWsPort: Port;
+  readonly mqttWssPort: Port;
   readonly stompPort: Port;
   readonly stompTlsPort: Port;
   readonly stompWsPort: Port;
@@ -42,9 +49,29 @@ export interface Config extends ConfigurableLimits {
   /** Empty for all. */
   readonly stompOrigins: readonly string[];
   readonly stompBodyMax: number;
+  readonly mqttEngine: "native" | "aedes";
+  readonly mqttExchange: string;
+  readonly mqttVhost: string;
+  readonly mqttAnonymousUser: string;
+  readonly mqttAnonymousPassword: string;
+  /** Empty for all. */
+  readonly mqttOrigins: readonly string[];
+  readonly mqttPacketMax: number;
+  readonly mqttKeepAliveMax: number;
+  readonly mqttInFlightMax: number;
+  readonly mqttTopicAliasMax: number;
+  readonly mqttSessionExpiryMax: number;
+  readonly mqttSessionMessagesMax: number;
+  readonly mqttSessionBytesMax: number;
+  readonly mqttSlowQos0MessagesMax: number;
+  readonly mqttRetainedMessagesMax: number;
+  readonly mqttRetainedBytesMax: number;
+  readonly mqttSysInterval: number;
   /** A path, or "off". */
   readonly tlsCertificate: string;
   readonly tlsKey: string;
+  readonly tlsCa: string;
+  readonly originHeaders: boolean;
 }
 
 /** The bounds of the core that may be set by their own names. */

@@ -3,7 +3,7 @@ import { configKeys, configNames } from "./config-keys.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
 /** Settings whose values are not shown. */
-const secrets = new Set<keyof Config>(["defaultPassword", "stompAnonymousPassword"]);
+const secrets = new Set<keyof Config>(["defaultPassword", "mqttAnonymousPassword", "stompAnonymousPassword"]);
 
 /** Settings that may not be; `message` has a line for each, fit for a person. */
 export class ConfigError extends Error {
@@ -67,9 +67,14 @@ function valueOf(name: keyof Config, sources: readonly ConfigSource[], errors: s
     if (raw === undefined) continue;
     const result = kind.schema.safeParse(raw);
     if (result.success) return result.data;
-    const shown = secrets.has(name) ? "the value" : JSON.stringify(raw);
+    const shown = secrets.has(name) ? "the value" : withoutCredentials(JSON.stringify(raw));
     errors.push(`${kebabName(name)}: ${shown} is not allowed (${source.place(name)}); allowed: ${kind.allowed}`);
     return undefined;
   }
   return standard;
+}
+
+/** An address may be wrong and have a password in it all the same. */
+function withoutCredentials(text: string): string {
+  return text.replace(/\/\/.*@/, "//…@");
 }

@@ -1,6 +1,5 @@
-import { type FieldValue, findField, type Message, type Properties } from "@jackalope/core/adapter";
+import { type FieldValue, fieldText, findField, type Message, type Properties } from "@jackalope/core/adapter";
 import { formatDestination } from "../destination.ts";
-import { fieldText } from "../field-text.ts";
 import type { PropertySource, SelectorValue } from "./expression.ts";
 
 type PropertyReader = (properties: Properties, message: Message) => SelectorValue;

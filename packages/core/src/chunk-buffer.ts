@@ -1,0 +1,71 @@
+const firstPartialBytes = 1024;
+
+/**
+ * Bytes on their way from a stream to a decoder: the chunk at hand, and the beginning of a frame whose end has not come.
+ * The decoder reads whole frames in place and moves `position` on; a frame that straddles chunks is gathered in a buffer
+ * of its own, which grows with what has come, not with what was promised.
+ *
+ *     chunk    | frame | frame | fra       partial  | fra | …
+ *                      ^ position                          ^ partialBytes
+ */
+export class ChunkBuffer {
+  /** Null where nothing waits. */
+  chunk: Buffer | null = null;
+  /** In `chunk`: what is before it has been taken. */
+  position = 0;
+  /** Null where no frame has begun without its end. */
+  partial: Buffer | null = null;
+  /** How much of `partial` is filled. */
+  partialBytes = 0;
+
+  /** Adds what the stream brought. The bytes must not change afterwards. */
+  push(chunk: Buffer): void {
+    // Otherwise a chunk was under way when the stream was paused.
+    this.chunk = this.chunk === null ? chunk : Buffer.concat([this.chunk.subarray(this.position), chunk]);
+    this.position = 0;
+  }
+
+  /** Puts aside what is left of the chunk, as the beginning of a frame: a copy, so that it does not pin the chunk. */
+  keepRest(): void {
+    const { chunk, position } = this;
+    this.chunk = null;
+    if (chunk === null || position === chunk.length) return;
+    this.partialBytes = chunk.length - position;
+    this.partial = Buffer.allocUnsafeSlow(Math.max(this.partialBytes, firstPartialBytes));
+    chunk.copy(this.partial, 0, position);
+  }
+
+  /**
+   * Moves bytes from the chunk until `partial` has `wantedBytes`. False where the chunk ends before; it is used up then.
+   * Only while there are both.
+   */
+  fill(wantedBytes: number): boolean {
+    const missing = wantedBytes - this.partialBytes;
+    if (missing <= 0) return true;
+    const available = Math.min(missing, (this.chunk as Buffer).length - this.position);
+    this.take(available, wantedBytes);
+    if (available === missing) return true;
+    this.chunk = null;
+    return false;
+  }
+
+  /** Moves `count` bytes from the chunk to `partial`, whose room grows by doubling and up to `boundBytes`. */
+  take(count: number, boundBytes: number): void {
+    const neededBytes = this.partialBytes + count;
+    let partial = this.partial as Buffer;
+    if (neededBytes > partial.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(neededBytes, Math.min(partial.length * 2, boundBytes)));
+      partial.copy(larger, 0, 0, this.partialBytes);
+      this.partial = partial = larger;
+    }
+    (this.chunk as Buffer).copy(partial, this.partialBytes, this.position, this.position + count);
+    this.partialBytes = neededBytes;
+    this.position += count;
+  }
+
+  /** Drops everything that waits. */
+  drop(): void {
+    this.chunk = null;
+    this.partial = null;
+  }
+}

@@ -1,0 +1,114 @@
+import type { Broker, Logger, VirtualHost } from "@jackalope/core/adapter";
+import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
+import { type ConnectionHost, MqttConnection } from "./connection.ts";
+import { MqttVirtualHost } from "./mqtt-virtual-host.ts";
+import {
+  type AnonymousUser,
+  defaultMqttLimits,
+  type MqttAdapterOptions,
+  type MqttLimits,
+  type MqttWebSocketOptions,
+} from "./options.ts";
+import { webSocketTerms } from "./web-socket-terms.ts";
+
+const systemTopicsIntervalMsDefault = 10_000;
+
+/** Listens for MQTT 3.1, 3.1.1 and 5 over TCP, TLS and WebSocket, and keeps count of its connections. */
+export class MqttAdapter implements ConnectionHost {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly anonymousUser: AnonymousUser | null;
+  readonly defaultVirtualHost: string;
+  readonly virtualHostInUserName: boolean;
+  readonly exchange: string;
+  readonly #systemTopicsIntervalMs: number;
+  readonly #listeners: Listeners;
+  readonly #connections = new ConnectionSet<MqttConnection>();
+  readonly #homes = new Map<VirtualHost, MqttVirtualHost>();
+  readonly #unsubscribe: () => void;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: MqttAdapterOptions) {
+    const { broker } = options;
+    this.broker = broker;
+    this.logger = options.logger ?? broker.logger;
+    this.limits = { ...defaultMqttLimits, ...options.limits };
+    this.anonymousUser = options.anonymousUser ?? null;
+    this.defaultVirtualHost = options.defaultVirtualHost ?? "/";
+    this.virtualHostInUserName = options.virtualHostInUserName ?? true;
+    this.exchange = options.exchange ?? "amq.topic";
+    this.#systemTopicsIntervalMs = options.systemTopicsIntervalMs ?? systemTopicsIntervalMsDefault;
+    this.#listeners = new Listeners({
+      protocol: "MQTT",
+      logger: this.logger,
+      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
+      accept: (transport) => this.#accept(transport),
+    });
+    // Sessions, their timers and retained messages go on from the start, not from the first client's coming.
+    for (const host of broker.virtualHosts.values()) this.home(host);
+    this.#unsubscribe = broker.alarms.subscribe(() => {
+      for (const connection of this.#connections) connection.session.throttle();
+    });
+  }
+
+  /** Clients that are connected now. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
+  listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
+    return this.#listeners.listen(options);
+  }
+
+  /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
+  listenWebSocket(options: MqttWebSocketOptions): Promise<readonly ListenAddress[]> {
+    return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
+  }
+
+  /**
+   * Stops accepting, tells clients why (version 5, 0x8B) and waits for them to go, up to `shutdownTimeoutMs`. Sessions stay
+   * for the next start.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  home(virtualHost: VirtualHost): MqttVirtualHost {
+    let home = this.#homes.get(virtualHost);
+    if (home === undefined) {
+      const { limits, logger, exchange } = this;
+      const systemTopicsIntervalMs = this.#systemTopicsIntervalMs;
+      home = new MqttVirtualHost({ host: virtualHost, limits, logger, exchange, systemTopicsIntervalMs });
+      this.#homes.set(virtualHost, home);
+      virtualHost.records.whenCleared(() => this.#homes.delete(virtualHost));
+    }
+    return home;
+  }
+
+  forget(connection: MqttConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  async #close(): Promise<void> {
+    this.#unsubscribe();
+    const closed = this.#listeners.close();
+    const { clock } = this.broker;
+    await this.#connections.end(clock, this.limits.shutdownTimeoutMs, ({ session }) => session.closeForced("shutdown"));
+    await closed;
+    for (const home of this.#homes.values()) home.close();
+  }
+
+  #accept(transport: Transport): MqttConnection {
+    const connection = new MqttConnection(transport, this);
+    this.#connections.add(connection);
+    return connection;
+  }
+}
+
+/** Makes the MQTT adapter of a broker; `listen` and `listenWebSocket` open its ports. */
+export function createMqttAdapter(options: MqttAdapterOptions): MqttAdapter {
+  return new MqttAdapter(options);
+}

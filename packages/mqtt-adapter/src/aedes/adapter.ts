@@ -1,0 +1,133 @@
+import { type Broker, BrokerError, type Logger, type VirtualHost } from "@jackalope/core/adapter";
+import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
+import {
+  type AnonymousUser,
+  defaultMqttLimits,
+  type MqttAdapterOptions,
+  type MqttLimits,
+  type MqttWebSocketOptions,
+} from "../options.ts";
+import { webSocketTerms } from "../web-socket-terms.ts";
+import { AedesConnection, type ConnectionHost } from "./connection.ts";
+import { HostServer } from "./server-of-host.ts";
+import type { TransportStream } from "./transport-stream.ts";
+
+/** Listens for MQTT 3.1 and 3.1.1 as the native adapter does, and has aedes serve it: a server a virtual host. */
+export class AedesAdapter implements ConnectionHost {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly anonymousUser: AnonymousUser | null;
+  readonly defaultVirtualHost: string;
+  readonly virtualHostInUserName: boolean;
+  readonly exchange: string;
+  readonly #listeners: Listeners;
+  readonly #connections = new ConnectionSet<AedesConnection>();
+  readonly #servers = new Map<VirtualHost, Promise<HostServer>>();
+  readonly #unsubscribe: () => void;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: MqttAdapterOptions) {
+    const { broker } = options;
+    this.broker = broker;
+    this.logger = options.logger ?? broker.logger;
+    this.limits = { ...defaultMqttLimits, ...options.limits };
+    this.anonymousUser = options.anonymousUser ?? null;
+    this.defaultVirtualHost = options.defaultVirtualHost ?? "/";
+    this.virtualHostInUserName = options.virtualHostInUserName ?? true;
+    this.exchange = options.exchange ?? "amq.topic";
+    this.#listeners = new Listeners({
+      protocol: "MQTT",
+      logger: this.logger,
+      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
+      accept: (transport) => this.#accept(transport),
+    });
+    this.#unsubscribe = broker.alarms.subscribe(() => {
+      for (const connection of this.#connections) connection.throttle();
+    });
+  }
+
+  /** Clients that are connected now. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
+  async listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
+    await this.#startServers();
+    return this.#listeners.listen(options);
+  }
+
+  /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
+  async listenWebSocket(options: MqttWebSocketOptions): Promise<readonly ListenAddress[]> {
+    await this.#startServers();
+    return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
+  }
+
+  /** Stops accepting and ends the clients, whose wills are published. Sessions stay for the next start. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ConnectionHost
+
+  async serve(stream: TransportStream, virtualHost: string): Promise<void> {
+    const server = await this.#server(virtualHost);
+    if (this.#closing !== null) throw new Error("the broker is shutting down");
+    server.serve(stream);
+  }
+
+  forget(connection: AedesConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Sessions that are away get their messages from the start, not from the first client's coming. */
+  async #startServers(): Promise<void> {
+    for (const name of this.broker.virtualHosts.keys()) await this.#server(name);
+  }
+
+  #server(name: string): Promise<HostServer> {
+    const { broker, logger, exchange, limits } = this;
+    this.#endServersWithoutHost();
+    const host = broker.virtualHosts.get(name);
+    if (host === undefined) throw new BrokerError("not-found", `vhost ${name} not found`);
+    let starting = this.#servers.get(host);
+    if (starting === undefined) {
+      const server = new HostServer({ broker, logger, virtualHost: name, exchange, limits });
+      starting = server.start().then(() => server);
+      this.#servers.set(host, starting);
+      // The next client may find it better.
+      starting.catch(() => this.#servers.delete(host));
+    }
+    return starting;
+  }
+
+  /** Virtual hosts that were deleted have lost their clients already. */
+  #endServersWithoutHost(): void {
+    for (const [host, starting] of this.#servers) {
+      if (this.broker.virtualHosts.get(host.name) === host) continue;
+      this.#servers.delete(host);
+      void starting.then((server) => server.close());
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#unsubscribe();
+    const closed = this.#listeners.close();
+    for (const starting of this.#servers.values()) await (await starting).close();
+    await this.#connections.end(this.broker.clock, this.limits.shutdownTimeoutMs, (connection) => connection.destroy());
+    await closed;
+  }
+
+  #accept(transport: Transport): AedesConnection {
+    const connection = new AedesConnection(transport, this);
+    this.#connections.add(connection);
+    return connection;
+  }
+}
+
+/** Makes an adapter with aedes for its engine: the same options, listeners, users and permissions as `createMqttAdapter`. */
+export function createAedesAdapter(options: MqttAdapterOptions): AedesAdapter {
+  return new AedesAdapter(options);
+}

@@ -1,0 +1,95 @@
+import { type Broker, BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
+import type { Transport } from "@jackalope/transport";
+import { MqttError } from "../mqtt-error.ts";
+import type { AnonymousUser, MqttLimits } from "../options.ts";
+import type { ConnectPacket } from "../rare-packets.ts";
+import { reasonCodes } from "../reason-codes.ts";
+import type { Version } from "../version.ts";
+
+/** What an adapter knows about logins. */
+export interface LoginTerms {
+  readonly broker: Broker;
+  readonly limits: MqttLimits;
+  readonly anonymousUser: AnonymousUser | null;
+  readonly defaultVirtualHost: string;
+  readonly virtualHostInUserName: boolean;
+}
+
+/** Who a client is. */
+export interface ClientIdentity {
+  readonly user: User;
+  readonly virtualHost: string;
+  readonly version: Version;
+}
+
+/** How versions are called in lists of connections. */
+const protocolNames = { 3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0" } as const;
+
+/** What aedes would take and must not. Throws MqttError. */
+export function checkConnectForAedes(packet: ConnectPacket, limits: MqttLimits): void {
+  const { clientId, clean, protocolVersion } = packet;
+  if (protocolVersion === 5) {
+    const text = "this server speaks MQTT 3.1 and 3.1.1; MQTT 5 needs mqtt-engine = native";
+    throw new MqttError(reasonCodes.unsupportedProtocolVersion, "MQTT-3.1.2-2", text);
+  }
+  // 3.1.1 [MQTT-3.1.3-8]: a session that is to be kept needs a name. 3.1 knows no empty ones.
+  if (clientId === "" && (protocolVersion === 3 || !clean)) {
+    throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT 3.1.1 MQTT-3.1.3-8", "the client id is empty");
+  }
+  if (Buffer.byteLength(clientId) > limits.clientIdBytesMax) {
+    const text = `the client id is longer than ${limits.clientIdBytesMax} bytes`;
+    throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-5", text);
+  }
+}
+
+/** Finds out who sent a CONNECT, as the native engine does. Rejects with MqttError. */
+export async function identifyClient(
+  packet: ConnectPacket,
+  transport: Transport,
+  terms: LoginTerms,
+): Promise<ClientIdentity> {
+  const { broker, anonymousUser } = terms;
+  const { username, password, protocolVersion: version } = packet;
+  let virtualHost = terms.defaultVirtualHost;
+  let user: User | null = null;
+  if (username !== undefined) {
+    const [named, name] = splitUserName(username, terms.virtualHostInUserName);
+    virtualHost = named ?? virtualHost;
+    user = await broker.authenticate(name, password?.toString() ?? "", transport.remoteAddress);
+  } else if (transport.peerName !== null) {
+    user = broker.users.admit(transport.peerName, transport.remoteAddress);
+  } else if (password === undefined && anonymousUser !== null) {
+    user = await broker.authenticate(anonymousUser.name, anonymousUser.password, transport.remoteAddress);
+  }
+  if (user === null) throw new MqttError(reasonCodes.badUserNameOrPassword, "MQTT-3.1.4-2", "access refused");
+  // A virtual host that does not exist and one that is forbidden sound the same.
+  if (!broker.virtualHosts.has(virtualHost) || !user.mayAccess(virtualHost)) {
+    const text = `access to virtual host '${virtualHost}' refused`;
+    throw new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", text);
+  }
+  return { user, virtualHost, version };
+}
+
+/** `vhost:user`, as in RabbitMQ; a name with more colons is taken as it stands. */
+function splitUserName(text: string, splits: boolean): readonly [virtualHost: string | null, name: string] {
+  const parts = text.split(":");
+  if (!splits || parts.length !== 2) return [null, text];
+  const [virtualHost = "", name = ""] = parts;
+  return [virtualHost, name];
+}
+
+/** The core's side of a client. Throws MqttError where the broker takes no more. */
+export function openClient(
+  broker: Broker,
+  identity: ClientIdentity,
+  facts: { readonly name: string; readonly peer: string; readonly clientId: string },
+  onClose: (reason: string) => void,
+): ClientConnection {
+  const { virtualHost, user, version } = identity;
+  try {
+    return broker.openConnection({ virtualHost, user, protocol: protocolNames[version], ...facts, onClose });
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", error.message);
+  }
+}

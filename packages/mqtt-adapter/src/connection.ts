@@ -1,0 +1,203 @@
+import {
+  type Broker,
+  type Logger,
+  Outbox,
+  type OutboxTarget,
+  type Timer,
+  type VirtualHost,
+} from "@jackalope/core/adapter";
+import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
+import { PacketDecoder } from "./codec.ts";
+import { KeepAlive } from "./keep-alive.ts";
+import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
+import { type AnonymousUser, type MqttLimits, packetBytesMax } from "./options.ts";
+import { Session } from "./session.ts";
+import { stopReasons } from "./stop-reasons.ts";
+
+/** What all connections of an adapter share. */
+export interface ConnectionHost {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly anonymousUser: AnonymousUser | null;
+  readonly defaultVirtualHost: string;
+  readonly virtualHostInUserName: boolean;
+  readonly exchange: string;
+  /** What MQTT has in a virtual host. */
+  home(virtualHost: VirtualHost): MqttVirtualHost;
+  forget(connection: MqttConnection): void;
+}
+
+const stalledLookMs = 1000;
+
+/**
+ * One client: decode loop, outbox, keep alive, pause and resume. It knows no broker noun; packets go to the session.
+ */
+export class MqttConnection implements OutboxTarget, TransportListener {
+  readonly host: ConnectionHost;
+  readonly session: Session;
+  readonly outbox: Outbox;
+  readonly transport: Transport;
+  /** `address:port` of the client. */
+  readonly peer: string;
+  readonly decoder: PacketDecoder;
+  #keepAlive: KeepAlive | null = null;
+  #timer: Timer | null;
+  #stallTimer: Timer | null = null;
+  /** Bytes that the transport took so far, to tell a slow reader from one that does not read. */
+  #goneBytes = 0;
+  #stopped = 0;
+  #decoding = false;
+  #ended = false;
+
+  constructor(transport: Transport, host: ConnectionHost) {
+    const { broker, limits } = host;
+    this.host = host;
+    this.transport = transport;
+    this.peer = `${transport.remoteAddress}:${transport.remotePort}`;
+    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
+    this.session = new Session(this);
+    this.decoder = new PacketDecoder(limits.connectPacketBytesMax, this.session);
+    this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
+  }
+
+  /** `client -> server`, as RabbitMQ names connections. */
+  get name(): string {
+    return `${this.peer} -> ${this.transport.localAddress}:${this.transport.localPort}`;
+  }
+
+  // What the session asks for
+
+  /** Stops taking packets for `reason`, after the one at hand. */
+  stop(reason: number): void {
+    this.#stopped |= reason;
+    this.decoder.stopped = true;
+    if (this.#keepAlive !== null) this.#keepAlive.deaf = true;
+    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
+    if (reason !== stopReasons.operation) this.transport.pause();
+  }
+
+  /** `reason` is over; takes packets again unless there is another. */
+  proceed(reason: number): void {
+    if ((this.#stopped & reason) === 0) return;
+    this.#stopped &= ~reason;
+    if (this.#stopped !== 0 || this.#ended) return;
+    this.decoder.stopped = false;
+    if (this.#keepAlive !== null) {
+      this.#keepAlive.deaf = false;
+      this.#keepAlive.received = true;
+    }
+    this.#decode();
+    if (this.#stopped === 0) this.transport.resume();
+  }
+
+  /** The client is logged in: its time limit is over, its packets may be larger. */
+  established(keepAliveSeconds: number): void {
+    this.#setTimer(null);
+    this.decoder.packetBytesMax = packetBytesMax(this.host.limits, this.host.broker.limits.messageBytesMax);
+    // [MQTT-3.1.2-22]; 0 turns it off.
+    if (keepAliveSeconds === 0) return;
+    this.#keepAlive = new KeepAlive(this.host.broker.clock, keepAliveSeconds, () => this.session.peerIsSilent());
+  }
+
+  /** Says what is left to say and ends the stream; what still comes is discarded. */
+  finish(reason: EndReason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.decoder.stopped = true;
+    this.decoder.drop();
+    this.#keepAlive?.stop();
+    this.outbox.flush();
+    this.transport.end(reason);
+    // Unread bytes would turn the end into a reset, which can overtake the DISCONNECT packet.
+    this.transport.resume();
+    // A peer that does not close its side in turn must not keep ours.
+    this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
+  }
+
+  /** Ends the stream at once. */
+  destroy(): void {
+    this.#ended = true;
+    this.transport.destroy();
+  }
+
+  // OutboxTarget
+
+  write(bytes: Buffer, done: () => void): void {
+    this.transport.write(bytes, null, () => {
+      this.#goneBytes += bytes.length;
+      done();
+    });
+  }
+
+  // TransportListener
+
+  onData(chunk: Buffer): void {
+    if (this.#ended) return;
+    if (this.#keepAlive !== null) this.#keepAlive.received = true;
+    this.decoder.push(chunk);
+    if (this.decoder.stopped) this.transport.pause();
+    else this.#decode();
+  }
+
+  onClose(): void {
+    this.#ended = true;
+    this.#setTimer(null);
+    this.#stallTimer?.cancel();
+    this.#keepAlive?.stop();
+    this.decoder.stopped = true;
+    this.decoder.drop();
+    this.outbox.close();
+    this.session.transportClosed();
+    this.host.forget(this);
+  }
+
+  #decode(): void {
+    if (this.#decoding) return;
+    this.#decoding = true;
+    const { decoder } = this;
+    do {
+      try {
+        decoder.run();
+      } catch (error) {
+        this.session.failed(error);
+        continue;
+      }
+      this.session.chunkEnded();
+    } while (decoder.hasRest && !decoder.stopped && !this.#ended);
+    this.#decoding = false;
+    if (!decoder.hasRest && !decoder.stopped) decoder.release();
+  }
+
+  #pressure(over: boolean): void {
+    this.session.pressure(over);
+    this.#stallTimer?.cancel();
+    this.#stallTimer = null;
+    if (over) this.#watchStall(this.#goneBytes, 0);
+  }
+
+  /** Looks every second whether a client that is behind reads at all. What gathers for it is bounded by its queue. */
+  #watchStall(goneBytes: number, stalledMs: number): void {
+    const { broker, limits, logger } = this.host;
+    this.#stallTimer = broker.clock.after(stalledLookMs, () => {
+      const nowStalledMs = this.#goneBytes === goneBytes ? stalledMs + stalledLookMs : 0;
+      if (nowStalledMs < limits.stalledTimeoutMs) {
+        this.#watchStall(this.#goneBytes, nowStalledMs);
+        return;
+      }
+      const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
+      logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
+      this.destroy();
+    });
+  }
+
+  #handshakeTimedOut(): void {
+    this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
+    this.destroy();
+  }
+
+  #setTimer(timer: Timer | null): void {
+    this.#timer?.cancel();
+    this.#timer = timer;
+  }
+}

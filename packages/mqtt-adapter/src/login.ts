@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import { BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
+import { MqttError } from "./mqtt-error.ts";
+import { packetBytesMax } from "./options.ts";
+import type { ConnectPacket } from "./rare-packets.ts";
+import { reasonCodes } from "./reason-codes.ts";
+import type { ConnackProperties, Session } from "./session.ts";
+import { addressOfTopic } from "./topic-address.ts";
+import { type Will, willOf, willWithOrigin } from "./will.ts";
+
+/** What CONNECT asks for where it says nothing. */
+const receiveMaximumDefault = 0xff_ff;
+const packetBytesMaxOfProtocol = 268_435_460;
+
+/** How versions are called in lists of connections. */
+const protocolNames = { 3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0" } as const;
+
+/** CONNECT: who the client is, which virtual host, which session, and what both sides agree on. */
+export class Login {
+  readonly #session: Session;
+  readonly #packet: ConnectPacket;
+
+  constructor(session: Session, packet: ConnectPacket) {
+    this.#session = session;
+    this.#packet = packet;
+  }
+
+  /** Throws MqttError for whatever is refused. */
+  async run(): Promise<void> {
+    const session = this.#session;
+    const packet = this.#packet;
+    const { host, peer, transport } = session.wire;
+    this.#setTerms();
+    if (packet.properties?.authenticationMethod !== undefined) {
+      // 4.12: no method is supported.
+      throw new MqttError(reasonCodes.badAuthenticationMethod, "4.12", "extended authentication is not supported");
+    }
+    const clientId = this.#clientId();
+    session.clientId = clientId;
+    const asked = willOf(packet);
+    const [virtualHost, user] = await this.#authenticate();
+    if (session.phase !== "authenticating") return;
+    const client = this.#openConnection(virtualHost, user, clientId);
+    const expirySeconds = this.#expirySeconds();
+    const keepAliveSeconds = this.#keepAliveSeconds();
+    let present: boolean;
+    let lsn: number;
+    try {
+      this.#checkWill(client, asked);
+      const will = asked === null || client.origin === null ? asked : willWithOrigin(asked, client.origin);
+      const home = host.home(client.virtualHost);
+      const request = { clientId, userName: user.name, cleanStart: packet.clean, expirySeconds, will };
+      const opened = home.sessions.open(session, request);
+      session.entered(client, home, opened.state);
+      ({ present, lsn } = opened);
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+    // A session that is promised to outlive the connection does so from the answer on.
+    await client.virtualHost.store.whenDurable(lsn);
+    if (session.phase !== "authenticating") return;
+    const version = protocolNames[session.version];
+    const facts = { peer, clientId, user: user.name, virtualHost, version, transport: transport.kind };
+    host.logger.info({ ...facts, sessionPresent: present }, "connection opened");
+    await session.opened(present, this.#properties(clientId, expirySeconds, keepAliveSeconds), keepAliveSeconds);
+  }
+
+  #setTerms(): void {
+    const session = this.#session;
+    const { properties } = this.#packet;
+    session.terms = {
+      version: session.version,
+      receiveMaximum: properties?.receiveMaximum ?? receiveMaximumDefault,
+      packetBytesMax: properties?.maximumPacketSize ?? packetBytesMaxOfProtocol,
+      topicAliasMaximum: Math.min(properties?.topicAliasMaximum ?? 0, session.wire.host.limits.topicAliasMaximumOut),
+      problemInformation: properties?.requestProblemInformation ?? true,
+    };
+  }
+
+  #clientId(): string {
+    const { clientId, clean } = this.#packet;
+    const { version, wire } = this.#session;
+    if (clientId === "") {
+      // [MQTT-3.1.3-6]; 3.1.1 [MQTT-3.1.3-8]: a session that is to be kept needs a name. 3.1 knows no empty ones.
+      if (version === 5 || (version === 4 && clean)) return `auto-${randomBytes(12).toString("base64url")}`;
+      const clause = version === 4 ? "MQTT 3.1.1 MQTT-3.1.3-8" : "MQTT 3.1 3.1";
+      throw new MqttError(reasonCodes.clientIdentifierNotValid, clause, "the client id is empty");
+    }
+    const bytesMax = wire.host.limits.clientIdBytesMax;
+    if (Buffer.byteLength(clientId) > bytesMax) {
+      const text = `the client id is longer than ${bytesMax} bytes`;
+      throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", text);
+    }
+    return clientId;
+  }
+
+  /** Virtual host and user. One that does not exist and one that is forbidden sound the same. */
+  async #authenticate(): Promise<[virtualHost: string, user: User]> {
+    const { host, transport } = this.#session.wire;
+    const { username, password } = this.#packet;
+    const { broker, anonymousUser, defaultVirtualHost } = host;
+    let virtualHost = defaultVirtualHost;
+    let user: User | null;
+    if (username !== undefined) {
+      const [named, name] = this.#splitUserName(username);
+      virtualHost = named ?? virtualHost;
+      user = await broker.authenticate(name, password?.toString() ?? "", transport.remoteAddress);
+    } else if (transport.peerName !== null) {
+      user = broker.users.admit(transport.peerName, transport.remoteAddress);
+    } else if (password === undefined && anonymousUser !== null) {
+      user = await broker.authenticate(anonymousUser.name, anonymousUser.password, transport.remoteAddress);
+    } else user = null;
+    if (user === null) throw new MqttError(reasonCodes.badUserNameOrPassword, "MQTT-3.1.4-2", "access refused");
+    if (!broker.virtualHosts.has(virtualHost) || !user.mayAccess(virtualHost)) {
+      const text = `access to virtual host '${virtualHost}' refused`;
+      throw new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", text);
+    }
+    return [virtualHost, user];
+  }
+
+  /** `vhost:user`, as in RabbitMQ; a name with more colons is taken as it stands. */
+  #splitUserName(text: string): [virtualHost: string | null, name: string] {
+    const parts = text.split(":");
+    if (!this.#session.wire.host.virtualHostInUserName || parts.length !== 2) return [null, text];
+    const [virtualHost = "", name = ""] = parts;
+    return [virtualHost, name];
+  }
+
+  #openConnection(virtualHost: string, user: User, clientId: string): ClientConnection {
+    const session = this.#session;
+    const { host, peer, name } = session.wire;
+    const protocol = protocolNames[session.version];
+    const onClose = (reason: string): void => session.closeForced(reason);
+    try {
+      return host.broker.openConnection({ virtualHost, user, name, protocol, peer, clientId, onClose });
+    } catch (error) {
+      // User and virtual host were looked at: what is left is the number of connections.
+      if (!(error instanceof BrokerError)) throw error;
+      throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", error.message);
+    }
+  }
+
+  #checkWill(client: ClientConnection, will: Will | null): void {
+    if (will === null) return;
+    if (will.topic.startsWith("$SYS/")) throw refusedWill("only the broker publishes to $SYS/");
+    const { exchange, routingKey, exact } = addressOfTopic(will.topic, this.#session.wire.host.exchange);
+    try {
+      client.publishing.route(exchange, routingKey, exact);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      throw refusedWill(error.message);
+    }
+  }
+
+  #expirySeconds(): number {
+    const { version, wire } = this.#session;
+    const maximum = wire.host.limits.sessionExpirySecondsMax;
+    // Before version 5 a session without the clean flag has no end.
+    if (version !== 5) return this.#packet.clean ? 0 : maximum;
+    return Math.min(this.#packet.properties?.sessionExpiryInterval ?? 0, maximum);
+  }
+
+  /** What the connection goes by. A client of version 5 can be told of another time than it asked for. */
+  #keepAliveSeconds(): number {
+    const { version, wire } = this.#session;
+    const asked = this.#packet.keepalive;
+    const maximum = wire.host.limits.keepAliveSecondsMax;
+    const tooLong = maximum > 0 && (asked === 0 || asked > maximum);
+    return version === 5 && tooLong ? maximum : asked;
+  }
+
+  /** What differs from what the client assumes. */
+  #properties(clientId: string, expirySeconds: number, keepAliveSeconds: number): ConnackProperties {
+    const { broker, limits } = this.#session.wire.host;
+    const { properties: asked, keepalive, clientId: askedId } = this.#packet;
+    const properties: ConnackProperties = { maximumPacketSize: packetBytesMax(limits, broker.limits.messageBytesMax) };
+    // 3.2.2.3.2
+    if (expirySeconds !== (asked?.sessionExpiryInterval ?? 0)) properties.sessionExpiryInterval = expirySeconds;
+    if (limits.receiveMaximum !== receiveMaximumDefault) properties.receiveMaximum = limits.receiveMaximum;
+    if (limits.topicAliasMaximum > 0) properties.topicAliasMaximum = limits.topicAliasMaximum;
+    // [MQTT-3.2.2-16]
+    if (askedId === "") properties.assignedClientIdentifier = clientId;
+    // [MQTT-3.2.2-21]
+    if (keepAliveSeconds !== keepalive) properties.serverKeepAlive = keepAliveSeconds;
+    if (asked?.requestResponseInformation === true) properties.responseInformation = responsePrefix(clientId);
+    return properties;
+  }
+}
+
+function refusedWill(why: string): MqttError {
+  return new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", `will refused: ${why}`);
+}
+
+/**
+ * Response Information (MQTT 5, 4.10.1): a client that asks for it may put its response topics below this. What no topic
+ * name may hold is percent-encoded.
+ */
+function responsePrefix(clientId: string): string {
+  return `response/${clientId.replace(/[%+#]/g, encodeURIComponent)}/`;
+}

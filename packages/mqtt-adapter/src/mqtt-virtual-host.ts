@@ -1,0 +1,83 @@
+import type { Logger, VirtualHost } from "@jackalope/core/adapter";
+import type { MqttLimits } from "./options.ts";
+import type { RetainedStore } from "./retained-store.ts";
+import { retainedStoreOf } from "./retained-stores.ts";
+import { SessionRegistry } from "./session-registry.ts";
+import { SharedQueues } from "./shared-queues.ts";
+import { type SessionCounts, SystemTopics } from "./system-topics.ts";
+import { type Will, willMessage } from "./will.ts";
+
+export interface MqttVirtualHostOptions {
+  readonly host: VirtualHost;
+  readonly limits: MqttLimits;
+  readonly logger: Logger;
+  readonly exchange: string;
+  readonly systemTopicsIntervalMs: number;
+}
+
+/** What MQTT has in one virtual host beside the core's exchanges and queues. */
+export class MqttVirtualHost {
+  readonly host: VirtualHost;
+  readonly retained: RetainedStore;
+  readonly shared: SharedQueues;
+  readonly systemTopics: SystemTopics;
+  readonly sessions: SessionRegistry;
+  readonly #exchange: string;
+
+  /** Takes up what was stored before the start. */
+  constructor(options: MqttVirtualHostOptions) {
+    const { host, limits, logger } = options;
+    this.host = host;
+    this.#exchange = options.exchange;
+    this.retained = retainedStoreOf(host, options.exchange, limits);
+    this.shared = new SharedQueues(host);
+    const { shared } = this;
+    this.sessions = new SessionRegistry({
+      host,
+      shared,
+      limits,
+      logger,
+      publishWill: (will) => this.publishWill(will),
+    });
+    host.records.whenCleared(() => this.#clear());
+    this.systemTopics = new SystemTopics({
+      host,
+      exchange: options.exchange,
+      retained: this.retained,
+      intervalMs: options.systemTopicsIntervalMs,
+      countSessions: () => this.#countSessions(),
+    });
+  }
+
+  /** The virtual host is being deleted: its sessions end, and their records with them. */
+  #clear(): void {
+    this.sessions.endAll();
+    this.close();
+  }
+
+  /** Publishes a will whose client was allowed to leave it. */
+  publishWill(will: Will): void {
+    const message = willMessage(will, this.#exchange);
+    const { exchange } = message.route;
+    this.host.publishInternal(exchange, message);
+    if (will.retain && exchange !== "") this.retained.set(will.topic, message);
+  }
+
+  /** Ends timers and work that is under way; what is stored stays for the next start. */
+  close(): void {
+    this.systemTopics.close();
+    this.sessions.close();
+    this.retained.close();
+  }
+
+  #countSessions(): SessionCounts {
+    const counts = { connected: 0, disconnected: 0, subscriptions: 0, sharedSubscriptions: 0 };
+    for (const state of this.sessions) {
+      if (state.session === null) counts.disconnected++;
+      else counts.connected++;
+      counts.subscriptions += state.subscriptionCount;
+      counts.sharedSubscriptions += state.sharedSubscriptionCount;
+    }
+    return counts;
+  }
+}

@@ -1,0 +1,61 @@
+import { keyOfTopic, topicIsPlain, topicOfKey } from "@jackalope/core/adapter";
+
+/**
+ * Response topics and reply addresses. A neutral `replyTo` is what an AMQP program publishes its reply to: the name of a
+ * queue, or one of the paths that the default exchange understands (`/topic/KEY`, `/mqtt/TOPIC`, …). An MQTT client can
+ * only publish to topics, so queues and the other paths are topics below `$reply-to/` for it:
+ *
+ *     response topic               replyTo
+ *     answers/7                    /topic/answers.7
+ *     answers/v1.2                 /mqtt/answers/v1.2        its key would not tell the topic
+ *     $reply-to/amq.gen-Xa2        amq.gen-Xa2
+ *     $reply-to//queue/answers     /queue/answers
+ */
+export const replyTopicPrefix = "$reply-to/";
+
+const keyPath = "/topic/";
+const topicPath = "/mqtt/";
+
+/** Characters that no topic name may hold, and the one that escapes them. */
+const escaped = /[%+#\0]/g;
+const escapes: Readonly<Record<string, string>> = { "%": "%25", "+": "%2B", "#": "%23", "\0": "%00" };
+
+function percentEncoded(text: string): string {
+  return text.replace(escaped, (character) => escapes[character] ?? "");
+}
+
+/** Percent escapes as bytes of UTF-8; a percent sign that escapes nothing stands for itself. */
+function percentDecoded(text: string): string {
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"));
+}
+
+/** The routing key for the default exchange of a PUBLISH to `topic`; null where the topic is no reply address. */
+export function replyKeyOfTopic(topic: string): string | null {
+  return topic.startsWith(replyTopicPrefix) ? percentDecoded(topic.slice(replyTopicPrefix.length)) : null;
+}
+
+/** The response topic that stands for a reply address, null where there is none to reply to. */
+export function responseTopicOf(replyTo: string): string | null {
+  if (replyTo === "") return null;
+  if (replyTo.startsWith(topicPath)) {
+    const topic = replyTo.slice(topicPath.length);
+    if (topic !== "" && !/[+#\0]/.test(topic)) return topic;
+  } else if (replyTo.startsWith(keyPath)) {
+    const path = replyTo.slice(keyPath.length);
+    const key = percentDecoded(path);
+    const topic = topicOfKey(key);
+    if (key !== "" && !path.includes("/") && keyOfTopic(topic) === key) return topic;
+  }
+  return replyTopicPrefix + percentEncoded(replyTo);
+}
+
+/** The reply address that stands for a response topic; `responseTopicOf` leads back to exactly this topic. */
+export function replyToOf(topic: string): string {
+  const name = replyKeyOfTopic(topic);
+  if (name !== null && responseTopicOf(name) === topic) return name;
+  if (topicIsPlain(topic)) {
+    const path = keyPath + keyOfTopic(topic).replaceAll("%", "%25");
+    if (responseTopicOf(path) === topic) return path;
+  }
+  return topicPath + topic;
+}

@@ -1,0 +1,192 @@
+import type { Logger, Lsn, VirtualHost } from "@jackalope/core/adapter";
+import { MqttError } from "./mqtt-error.ts";
+import type { MqttLimits } from "./options.ts";
+import { removePacketRecords } from "./packet-records.ts";
+import { reasonCodes } from "./reason-codes.ts";
+import type { Session } from "./session.ts";
+import { forgetSession } from "./session-record.ts";
+import { restoreSessions } from "./session-restore.ts";
+import { SessionState } from "./session-state.ts";
+import type { SharedQueues } from "./shared-queues.ts";
+import { endSubscriptions } from "./subscription-records.ts";
+import type { Will } from "./will.ts";
+
+/** What CONNECT says of the session. */
+export interface SessionRequest {
+  readonly clientId: string;
+  readonly userName: string;
+  readonly cleanStart: boolean;
+  readonly expirySeconds: number;
+  readonly will: Will | null;
+}
+
+/** A session for a connection, and whether it was there before. */
+export interface OpenedSession {
+  readonly state: SessionState;
+  readonly present: boolean;
+  /** The session is as durable as it promises from here on. */
+  readonly lsn: Lsn;
+}
+
+export interface SessionRegistryParts {
+  readonly host: VirtualHost;
+  readonly shared: SharedQueues;
+  readonly limits: MqttLimits;
+  readonly logger: Logger;
+  readonly publishWill: (will: Will) => void;
+}
+
+/**
+ * The sessions of one virtual host by client id, connected or not.
+ *
+ *     connected -> waiting -> connected
+ *         |           |-> ended            after its expiry, or by a clean start
+ *         |-> ended                        an expiry of 0
+ */
+export class SessionRegistry {
+  readonly #parts: SessionRegistryParts;
+  readonly #states: Map<string, SessionState>;
+
+  /** Takes up what was stored before the start. */
+  constructor(parts: SessionRegistryParts) {
+    const { host, shared, logger } = parts;
+    this.#parts = parts;
+    this.#states = restoreSessions(host, shared);
+    if (this.#states.size > 0) logger.info({ vhost: host.name, sessions: this.#states.size }, "MQTT sessions restored");
+    for (const state of [...this.#states.values()]) {
+      // Connected when the broker died: that was the end of the connection.
+      if (state.disconnectedAtMs === 0) this.disconnected(state, true);
+      else this.#goOn(state);
+    }
+  }
+
+  /** Sessions, connected or not. */
+  get size(): number {
+    return this.#states.size;
+  }
+
+  /** All sessions, connected or not. */
+  [Symbol.iterator](): IterableIterator<SessionState> {
+    return this.#states.values();
+  }
+
+  /**
+   * The session that a connection asks for. Another connection with the same client id is sent away first, so nobody else
+   * has a hand in the session any more. Throws 0x97 where there are too many sessions.
+   */
+  open(session: Session, request: SessionRequest): OpenedSession {
+    const { clientId, userName, cleanStart, expirySeconds, will } = request;
+    // [MQTT-3.1.4-3]
+    this.#states.get(clientId)?.session?.takenOver();
+    let state = this.#states.get(clientId);
+    // [MQTT-3.1.2-4]; and what another user subscribed to is not for this one to read.
+    if (state !== undefined && (cleanStart || state.userName !== userName)) {
+      this.#end(state);
+      state = undefined;
+    }
+    const present = state !== undefined;
+    if (state === undefined) state = this.#make(clientId, userName, expirySeconds > 0);
+    state.session = session;
+    state.expirySeconds = expirySeconds;
+    state.disconnectedAtMs = 0;
+    // [MQTT-3.1.3-9] a will that was waiting is not sent any more.
+    state.will = will;
+    state.willDueAtMs = 0;
+    this.#schedule(state);
+    return { state, present, lsn: state.save() };
+  }
+
+  /** The connection of a session is gone, and everything that it had from the broker is given back. */
+  disconnected(state: SessionState, wantsWill: boolean): void {
+    const nowMs = this.#parts.host.store.clock.nowMs();
+    state.session = null;
+    state.disconnectedAtMs = nowMs;
+    // [MQTT-3.14.4-3]
+    if (!wantsWill) state.will = null;
+    if (state.will !== null) state.willDueAtMs = nowMs + state.will.delaySeconds * 1000;
+    state.inFlightReturned();
+    this.#goOn(state);
+  }
+
+  /** Timers only: what waits goes on after the next start. */
+  close(): void {
+    for (const state of this.#states.values()) {
+      state.timer?.cancel();
+      state.timer = null;
+    }
+  }
+
+  /** Ends every session; the virtual host is being deleted, so nobody would get a will. */
+  endAll(): void {
+    for (const state of [...this.#states.values()]) {
+      state.will = null;
+      this.#end(state);
+    }
+  }
+
+  #make(clientId: string, userName: string, persistent: boolean): SessionState {
+    const { host, limits } = this.#parts;
+    if (this.#states.size >= limits.sessionsMax) {
+      const text = `the virtual host has ${limits.sessionsMax} sessions already`;
+      throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", text);
+    }
+    const state = new SessionState({ clientId, host, persistent, userName });
+    this.#states.set(clientId, state);
+    return state;
+  }
+
+  /** Does what is due for a session without a client, and stores what has changed with it. */
+  #goOn(state: SessionState): void {
+    if (!state.persistent) return this.#whenDue(state);
+    // In one piece: after a crash a will is either published or still to come.
+    this.#parts.host.store.atomic(() => {
+      this.#whenDue(state);
+      state.save();
+    });
+  }
+
+  /** Sends the will that is due and ends the session that is over; what is not due yet is looked at again then. */
+  #whenDue(state: SessionState): void {
+    const nowMs = this.#parts.host.store.clock.nowMs();
+    if (state.expiresAtMs <= nowMs) {
+      this.#end(state);
+      return;
+    }
+    if (state.will !== null && state.willDueAtMs <= nowMs) this.#sendWill(state);
+    this.#schedule(state);
+  }
+
+  #schedule(state: SessionState): void {
+    const { clock } = this.#parts.host.store;
+    state.timer?.cancel();
+    state.timer = null;
+    if (state.session !== null) return;
+    const dueAtMs = state.will === null ? state.expiresAtMs : Math.min(state.willDueAtMs, state.expiresAtMs);
+    if (dueAtMs === Number.POSITIVE_INFINITY) return;
+    state.timer = clock.after(dueAtMs - clock.nowMs(), () => this.#goOn(state));
+  }
+
+  #sendWill(state: SessionState): void {
+    const { will } = state;
+    state.will = null;
+    state.willDueAtMs = 0;
+    if (will !== null) this.#parts.publishWill(will);
+  }
+
+  /** A will and a session that end together do so in one piece. */
+  #end(state: SessionState): void {
+    const { host, shared } = this.#parts;
+    state.timer?.cancel();
+    state.timer = null;
+    this.#states.delete(state.clientId);
+    host.store.atomic(() => {
+      // 3.1.3.2.2: the will is sent at the latest when the session ends.
+      this.#sendWill(state);
+      state.ended = true;
+      endSubscriptions(state, shared);
+      if (!state.persistent) return;
+      removePacketRecords(state);
+      forgetSession(state);
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import type { VirtualHost } from "@jackalope/core/adapter";
+import { restorePacketRecords } from "./packet-records.ts";
+import { type SessionRecord, sessionRecordKind } from "./session-record.ts";
+import { SessionState } from "./session-state.ts";
+import type { SharedQueues } from "./shared-queues.ts";
+import { restoreSubscription, subscriptionRecordKind } from "./subscription-records.ts";
+import { restoredWill } from "./will.ts";
+
+/**
+ * The sessions that were stored before the start, by client id and as they were then, with their queues, subscriptions and
+ * packet identifiers. Records and shared queues that belong to none are removed. Call once a virtual host.
+ */
+export function restoreSessions(host: VirtualHost, shared: SharedQueues): Map<string, SessionState> {
+  const states = new Map<string, SessionState>();
+  for (const [clientId, value] of host.records.claim(sessionRecordKind)) {
+    states.set(clientId, restoreSession(host, clientId, value));
+  }
+  for (const [name, value] of host.records.claim(subscriptionRecordKind)) {
+    const [clientId, filter] = JSON.parse(name) as [string, string];
+    const state = states.get(clientId);
+    if (state === undefined) host.records.put(subscriptionRecordKind, name, null);
+    else restoreSubscription(state, filter, value, shared);
+  }
+  restorePacketRecords(host, (clientId) => states.get(clientId));
+  shared.sweep();
+  return states;
+}
+
+function restoreSession(host: VirtualHost, clientId: string, value: Uint8Array): SessionState {
+  const record = JSON.parse(Buffer.from(value).toString()) as SessionRecord;
+  const state = new SessionState({ clientId, host, persistent: true, userName: record.user });
+  state.expirySeconds = record.expirySeconds;
+  state.disconnectedAtMs = record.disconnectedAtMs;
+  state.will = record.will === undefined ? null : restoredWill(record.will);
+  state.willDueAtMs = record.willDueAtMs ?? 0;
+  state.queue = host.queues.get(state.queueName) ?? null;
+  return state;
+}

@@ -1,0 +1,11 @@
+/** Why a connection does not read; it reads again when none is left. */
+export const stopReasons = {
+  /** A request is being made durable: packets are handled strictly in order. */
+  operation: 1,
+  /** Publishers are faster than the disk. */
+  held: 2,
+  /** A resource alarm is on. */
+  blocked: 4,
+  /** The client does not read what it asked for. */
+  outbox: 8,
+} as const;

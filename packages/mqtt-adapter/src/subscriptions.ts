@@ -1,0 +1,337 @@
+import {
+  BrokerError,
+  type Channel,
+  type ClientConnection,
+  type Consumer,
+  type FieldTable,
+  keyOfFilter,
+  type Lsn,
+  type Queue,
+  type QueueSpec,
+  stringField,
+} from "@jackalope/core/adapter";
+import { MqttError } from "./mqtt-error.ts";
+import type { MqttLimits } from "./options.ts";
+import type { SubscribePacket, UnsubscribePacket } from "./rare-packets.ts";
+import { reasonCodes } from "./reason-codes.ts";
+import { feedRetained, type RetainedFeed } from "./retained-feed.ts";
+import type { RetainedStore } from "./retained-store.ts";
+import type { Session } from "./session.ts";
+import type { SessionState } from "./session-state.ts";
+import type { SharedQueues } from "./shared-queues.ts";
+import type { SharedFilter, Subscription } from "./subscription.ts";
+import { forgetSubscription, storeSubscription } from "./subscription-records.ts";
+import type { SystemTopics } from "./system-topics.ts";
+import { checkTopicFilter, parseSharedFilter } from "./topic-rules.ts";
+
+/** What the subscriptions of one connection work with. */
+export interface SubscriptionsParts {
+  readonly session: Session;
+  readonly client: ClientConnection;
+  readonly channel: Channel;
+  readonly state: SessionState;
+  readonly shared: SharedQueues;
+  readonly retained: RetainedStore;
+  readonly systemTopics: SystemTopics;
+  /** Unacknowledged deliveries of QoS 1 and 2 at a time. */
+  readonly inFlightMax: number;
+  /** The topic exchange. */
+  readonly exchange: string;
+}
+
+interface Outcome {
+  readonly subscription: Subscription;
+  readonly error: MqttError | null;
+  readonly isNew: boolean;
+  /** `RetainedStore.sequence` when it came into force: later messages reach it by themselves. */
+  readonly sequenceMax: number;
+}
+
+/** The consumer of the session's own queue; those of shared queues have their filter for a tag. */
+const ownTag = "";
+/** Answered to version 3, which has one code for every refusal. */
+const failure = 0x80;
+
+/**
+ * SUBSCRIBE and UNSUBSCRIBE of one connection. A subscription is a binding from the topic exchange to the session's
+ * queue, or to the queue of its group, that goes by the topic filter; deliveries are those of ordinary consumers.
+ */
+export class Subscriptions {
+  readonly #parts: SubscriptionsParts;
+  readonly #limits: MqttLimits;
+  #own: Consumer | null = null;
+  readonly #sharing = new Map<string, Consumer>();
+  readonly #feeds = new Map<string, RetainedFeed>();
+  #closed = false;
+
+  constructor(parts: SubscriptionsParts) {
+    this.#parts = parts;
+    this.#limits = parts.session.wire.host.limits;
+    // [MQTT-3.3.4-9] for all consumers of the session together.
+    parts.channel.qos(parts.inFlightMax, true);
+  }
+
+  /** Answers with SUBACK when the subscriptions are as durable as the session. Throws MqttError. */
+  async subscribe(packet: SubscribePacket): Promise<void> {
+    const { session, state } = this.#parts;
+    const id = packet.properties?.subscriptionIdentifier;
+    const asked = packet.subscriptions.map(({ topic, qos, nl, rap, rh }) => ({
+      filter: topic,
+      qos,
+      noLocal: nl ?? false,
+      retainAsPublished: rap ?? false,
+      retainHandling: (rh ?? 0) as 0 | 1 | 2,
+      id: typeof id === "number" ? id : 0,
+      shared: sharedFilterOf(topic),
+    }));
+    const noQueue = await this.#declareOwn(asked);
+    if (this.#closed) return;
+    const outcomes = await Promise.all(asked.map((subscription) => this.#add(subscription, noQueue)));
+    if (this.#closed) return;
+    const refused = outcomes.find((outcome) => outcome.error !== null)?.error ?? null;
+    // MQTT 3.1 has no code for a refusal.
+    if (refused !== null && session.version === 3) throw refused;
+    const granted = outcomes.map(({ subscription, error }) => {
+      if (error === null) return subscription.qos;
+      return session.version === 5 ? error.reasonCode : failure;
+    });
+    const reason = refused === null ? {} : session.reason(refused.message);
+    session.write({ cmd: "suback", messageId: packet.messageId, granted, ...reason });
+    this.#consume();
+    for (const { subscription, error, isNew, sequenceMax } of outcomes) {
+      // A later filter of the same packet may have taken its place.
+      if (error === null && state.subscriptions.get(subscription.filter) === subscription) {
+        this.#sendRetained(subscription, isNew, sequenceMax);
+      }
+    }
+  }
+
+  /** Answers with UNSUBACK. */
+  async unsubscribe(packet: UnsubscribePacket): Promise<void> {
+    const { session, state } = this.#parts;
+    const removed = packet.unsubscriptions.map((filter) => this.#remove(filter));
+    const granted = removed.map((lsn) => (lsn === null ? reasonCodes.noSubscriptionExisted : reasonCodes.success));
+    await state.host.store.whenDurable(Math.max(...removed.map((lsn) => lsn ?? 0)));
+    if (this.#closed) return;
+    session.write({ cmd: "unsuback", messageId: packet.messageId, granted });
+  }
+
+  /** The client is back: takes up the consumers of its session. Queues that somebody deleted are made again. */
+  async restore(): Promise<void> {
+    const lost = [...this.#parts.state.subscriptions].filter((subscription) => !this.#hasQueue(subscription));
+    if (lost.length > 0) {
+      const noQueue = await this.#declareOwn(lost);
+      if (this.#closed) return;
+      const outcomes = await Promise.all(lost.map((subscription) => this.#add(subscription, noQueue)));
+      if (this.#closed) return;
+      // What the user may not have any more: the client must not wait for it.
+      const refused = outcomes.find((outcome) => outcome.error !== null)?.error ?? null;
+      if (refused !== null) throw refused;
+    }
+    this.#consume();
+  }
+
+  #hasQueue({ filter, shared }: Subscription): boolean {
+    const { state } = this.#parts;
+    return shared === null ? state.queue?.deleted === false : state.host.queues.has(filter);
+  }
+
+  /** The connection is gone. Retained messages that a persistent session has not got yet go on into its queue. */
+  close(): void {
+    this.#closed = true;
+    if (this.#parts.state.persistent) return;
+    for (const feed of this.#feeds.values()) feed.cancel();
+  }
+
+  /** Makes the session's queue where it is asked for and missing; returns what was refused, or null. */
+  async #declareOwn(asked: readonly Subscription[]): Promise<MqttError | null> {
+    const { client, state } = this.#parts;
+    if (state.queue?.deleted === false || asked.every(({ shared }) => shared !== null)) return null;
+    const { queueName } = state;
+    try {
+      state.queue = await client.declareQueue(queueName, this.#spec(state.persistent));
+      return null;
+    } catch (error) {
+      return refusalOf(error, this.#parts, queueName);
+    }
+  }
+
+  async #add(subscription: Subscription, noQueue: MqttError | null): Promise<Outcome> {
+    const { state, retained } = this.#parts;
+    const isNew = state.subscriptions.get(subscription.filter) === undefined;
+    let sequenceMax = retained.sequence;
+    try {
+      // Throws where it only looks like one.
+      if (subscription.shared === null) parseSharedFilter(subscription.filter);
+      checkTopicFilter(subscription.shared?.filter ?? subscription.filter);
+      if (isNew && state.subscriptions.size >= this.#limits.subscriptionsPerSessionMax) {
+        throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.9.3", "the session has too many subscriptions");
+      }
+      if (subscription.shared !== null) await this.#bindShared(subscription);
+      else if (noQueue !== null) return { subscription, error: noQueue, isNew, sequenceMax };
+      else {
+        // The binding is in force when the call returns, and durable when its promise does.
+        const bound = this.#bind((state.queue as Queue).name, subscription.filter);
+        sequenceMax = retained.sequence;
+        await bound;
+      }
+      // A session that was taken over or ended meanwhile gets nothing more from here.
+      if (!this.#closed) await this.#store(subscription);
+      return { subscription, error: null, isNew, sequenceMax };
+    } catch (error) {
+      return { subscription, error: refusalOf(error, this.#parts, subscription.filter), isNew, sequenceMax };
+    }
+  }
+
+  async #bindShared(subscription: Subscription): Promise<void> {
+    const { client, state, shared } = this.#parts;
+    const { filter } = subscription.shared as { readonly filter: string };
+    const queueName = subscription.filter;
+    if (client.virtualHost.queues.has(queueName)) client.checkQueue(queueName);
+    else await client.declareQueue(queueName, this.#spec(true));
+    await this.#bind(queueName, filter);
+    // Throws where the user may not read the queue.
+    client.readableQueue(queueName);
+    if (!this.#closed) shared.join(queueName, state);
+  }
+
+  #bind(queueName: string, filter: string): Promise<void> {
+    return this.#parts.client.bind({
+      source: this.#parts.exchange,
+      destination: queueName,
+      destinationKind: "queue",
+      routingKey: keyOfFilter(filter),
+      arguments: filterArgument(filter),
+    });
+  }
+
+  async #store(subscription: Subscription): Promise<void> {
+    const { state } = this.#parts;
+    state.subscriptions.set(subscription);
+    if (state.persistent) await state.host.store.whenDurable(storeSubscription(state, subscription));
+  }
+
+  #spec(durable: boolean): QueueSpec {
+    const { sessionMessagesMax, sessionBytesMax, slowQos0MessagesMax } = this.#limits;
+    const number = (value: number) => ({ kind: "int64", value: BigInt(value) }) as const;
+    const bounds: FieldTable = [
+      ["x-max-length", number(sessionMessagesMax)],
+      ["x-max-length-bytes", number(sessionBytesMax)],
+      ["x-max-transient-length", number(slowQos0MessagesMax)],
+    ];
+    return { durable, exclusive: !durable, autoDelete: false, arguments: bounds };
+  }
+
+  /** Returns the Lsn at which it is durable, null where there was no such subscription. */
+  #remove(filter: string): Lsn | null {
+    const { state, shared } = this.#parts;
+    const subscription = state.subscriptions.delete(filter);
+    if (subscription === undefined) return null;
+    this.#feeds.get(filter)?.cancel();
+    this.#feeds.delete(filter);
+    return state.host.store.atomic(() => {
+      if (state.persistent) forgetSubscription(state, filter);
+      if (subscription.shared === null) this.#unbind(filter);
+      else {
+        this.#parts.channel.cancel(filter);
+        this.#sharing.delete(filter);
+        shared.leave(filter, state);
+      }
+    });
+  }
+
+  #unbind(filter: string): void {
+    const { state, exchange } = this.#parts;
+    if (state.queue === null) return;
+    state.host.topology.unbind({
+      source: exchange,
+      destination: state.queue.name,
+      destinationKind: "queue",
+      routingKey: keyOfFilter(filter),
+      arguments: filterArgument(filter),
+    });
+  }
+
+  /** Sees to a consumer for every queue, with acknowledgements where some subscription asks for more than QoS 0. */
+  #consume(): void {
+    const { state, channel } = this.#parts;
+    if (state.queue !== null && !state.queue.deleted) {
+      // What an earlier connection left under way is completed even where nothing asks for more than QoS 0 any more.
+      const underWay = state.hasInFlight && state.inFlight.count > 0;
+      const noAck = !state.subscriptions.acknowledges && !underWay;
+      if (this.#own === null || (this.#own.noAck && !noAck)) {
+        if (this.#own !== null) channel.cancel(this.#own.tag);
+        this.#own = this.#consumer(state.queue.name, ownTag, noAck, null);
+        this.#own.start();
+      }
+    }
+    if (state.sharedSubscriptionCount === 0) return;
+    for (const subscription of state.subscriptions) {
+      if (subscription.shared !== null) this.#share(subscription);
+    }
+  }
+
+  #share(subscription: Subscription): void {
+    const { channel } = this.#parts;
+    const { filter, qos } = subscription;
+    const existing = this.#sharing.get(filter);
+    if (existing?.adapterState === subscription) return;
+    if (existing !== undefined) channel.cancel(filter);
+    const consumer = this.#consumer(filter, filter, qos === 0, subscription);
+    this.#sharing.set(filter, consumer);
+    consumer.start();
+  }
+
+  #consumer(queueName: string, tag: string, noAck: boolean, adapterState: Subscription | null): Consumer {
+    const spec = { tag, noAck, exclusive: false, arguments: [], adapterState, settlesTransient: true };
+    return this.#parts.channel.consume(queueName, spec);
+  }
+
+  /** MQTT 5, 3.8.3.1; retained messages never go to shared subscriptions ([MQTT-4.8.2]). */
+  #sendRetained(subscription: Subscription, isNew: boolean, sequenceMax: number): void {
+    const { state, retained, systemTopics } = this.#parts;
+    const { filter, shared, retainHandling } = subscription;
+    if (shared !== null || retainHandling === 2 || (retainHandling === 1 && !isNew) || state.queue === null) return;
+    this.#feeds.get(filter)?.cancel();
+    const feed = feedRetained({
+      host: state.host,
+      queue: state.queue,
+      subscription,
+      retained,
+      systemTopics,
+      originId: state.originId,
+      sequenceMax,
+    });
+    this.#feeds.set(filter, feed);
+    feed.whenDone(() => {
+      if (this.#feeds.get(filter) === feed) this.#feeds.delete(filter);
+    });
+  }
+}
+
+/** Null for other filters, and for those that only look like one, which are refused later, each for itself. */
+function sharedFilterOf(filter: string): SharedFilter | null {
+  try {
+    return parseSharedFilter(filter);
+  } catch {
+    return null;
+  }
+}
+
+function filterArgument(filter: string): FieldTable {
+  return [["x-topic-filter", stringField(filter)]];
+}
+
+/** What a subscription was refused for, in MQTT's terms. Errors of our own are thrown on. */
+function refusalOf(error: unknown, parts: SubscriptionsParts, filter: string): MqttError {
+  const { session, client } = parts;
+  let refusal: MqttError;
+  if (error instanceof MqttError) refusal = error;
+  else if (!(error instanceof BrokerError)) throw error;
+  else if (error.code === "access-refused")
+    refusal = new MqttError(reasonCodes.notAuthorized, "MQTT-3.9.3", error.message);
+  else refusal = new MqttError(reasonCodes.implementationSpecificError, "MQTT-3.9.3", error.message);
+  const fields = { peer: session.peer, user: client.user.name, filter, reason: refusal.message };
+  session.wire.host.logger.warn(fields, "subscription refused");
+  return refusal;
+}

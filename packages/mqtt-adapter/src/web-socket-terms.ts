@@ -1,0 +1,16 @@
+import type { WebSocketListenOptions } from "@jackalope/transport";
+import type { MqttLimits } from "./options.ts";
+
+/** How MQTT stands in WebSockets. */
+export type WebSocketTerms = Pick<WebSocketListenOptions, "paths" | "subprotocols" | "messageBytesMax" | "framing">;
+
+/** What every WebSocket listener for MQTT says about itself. */
+export function webSocketTerms({ packetBytesMax }: MqttLimits): WebSocketTerms {
+  return {
+    paths: ["/ws", "/mqtt"],
+    // [MQTT-6.0.0-3]; the second is how clients of MQTT 3.1 call it.
+    subprotocols: ["mqtt", "mqttv3.1"],
+    messageBytesMax: packetBytesMax,
+    framing: "stream",
+  };
+}

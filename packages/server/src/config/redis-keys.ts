@@ -1,0 +1,42 @@
+import type { Config } from "./config.ts";
+import type { ConfigKey } from "./config-keys.ts";
+import { count, duration, onOff, textLike } from "./value-kinds.ts";
+
+type RedisConfig = Pick<Config, "clusterName" | "redisLease" | "redisWaitReplicas" | "redisWaitAof">;
+
+const section = "Redis";
+
+/** What concerns a store in Redis alone. */
+export const redisKeys: { readonly [Name in keyof RedisConfig]: ConfigKey<RedisConfig[Name]> } = {
+  clusterName: {
+    section,
+    // Braces would say which part of a key decides its slot.
+    kind: textLike(/^[\w.-]{1,100}$/, "NAME", "up to 100 letters, digits, dots, hyphens and underscores"),
+    default: "default",
+    description:
+      "Brokers of one name share what Redis keeps: one of them serves clients, the others stand by and take over. " +
+      "Brokers of different names do not meet, in the same database either.",
+  },
+  redisLease: {
+    section,
+    kind: duration(500, 600_000),
+    default: 3000,
+    description:
+      "How long a broker that is gone without a word still counts as the leader: a standby takes over after that time. " +
+      "Less makes it faster, and more likely that a broker is taken for dead which was only held up.",
+  },
+  redisWaitReplicas: {
+    section,
+    kind: count(0, 100),
+    default: 0,
+    description: "Replicas of Redis that must have a message before it is confirmed (`WAIT`).",
+  },
+  redisWaitAof: {
+    section,
+    kind: onOff(),
+    default: false,
+    description:
+      "Confirms a message when it is in Redis' append-only file on disk, and in that of `redis-wait-replicas` replicas " +
+      "(`WAITAOF`, from Redis 7.2 on).",
+  },
+};

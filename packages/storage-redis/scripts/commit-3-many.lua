@@ -1,0 +1,66 @@
+-- One commit of the home that holds the lease: everything in it, or nothing where it may not write.
+--   KEYS  1 state   2 definitions   3 streams   then the streams and their settled hashes
+--   ARGV  1 the writer   2 number of this commit   3 its last Lsn   then the operations, a letter and arguments:
+--     n ID                             a stream of this queue will be written to
+--     a KEY ID COUNT FIELD VALUE…      adds an entry to a stream; COUNT fields and values
+--     p NAME VALUE                     sets a definition
+--     e                                what follows is done even where Redis is out of memory: it frees some
+--     d KEY COUNT ID…                  deletes entries; a stream without any goes away
+--     f KEY COUNT ENTRY…               forgets what is settled of entries
+--     s KEY ENTRY VALUE                notes what is settled of an entry
+--     r NAME                           removes a definition
+--     o ID                             the stream of this queue is gone
+-- Returns 1 where it was done, 0 where it had been done before: an answer got lost and the writer asks again.
+local state = redis.call('HMGET', KEYS[1], 'writer', 'number', 'by')
+if state[1] ~= ARGV[1] then return redis.error_reply('FENCED another broker has taken over') end
+local last = tonumber(state[2] or '0')
+local this = tonumber(ARGV[2])
+if this <= last and state[3] == ARGV[1] then
+  -- Writing something makes a WAIT behind it wait for the commit, on a new connection too. The HDEL is what lets a
+  -- script write on where Redis is out of memory.
+  redis.call('HDEL', KEYS[1], '')
+  redis.call('HSET', KEYS[1], 'number', state[2])
+  return 0
+end
+if this ~= last + 1 then return redis.error_reply('GAP ' .. (state[2] or '0') .. ' is the last commit') end
+local at = 4
+while ARGV[at] do
+  local operation = ARGV[at]
+  if operation == 'a' then
+    local count = tonumber(ARGV[at + 3])
+    redis.call('XADD', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + count))
+    at = at + 4 + count
+  elseif operation == 'd' then
+    local key = KEYS[tonumber(ARGV[at + 1])]
+    local count = tonumber(ARGV[at + 2])
+    redis.call('XDEL', key, unpack(ARGV, at + 3, at + 2 + count))
+    if redis.call('XLEN', key) == 0 then redis.call('DEL', key) end
+    at = at + 3 + count
+  elseif operation == 's' then
+    redis.call('HSET', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3])
+    at = at + 4
+  elseif operation == 'f' then
+    local count = tonumber(ARGV[at + 2])
+    redis.call('HDEL', KEYS[tonumber(ARGV[at + 1])], unpack(ARGV, at + 3, at + 2 + count))
+    at = at + 3 + count
+  elseif operation == 'p' then
+    redis.call('HSET', KEYS[2], ARGV[at + 1], ARGV[at + 2])
+    at = at + 3
+  elseif operation == 'r' then
+    redis.call('HDEL', KEYS[2], ARGV[at + 1])
+    at = at + 2
+  elseif operation == 'n' then
+    redis.call('SADD', KEYS[3], ARGV[at + 1])
+    at = at + 2
+  elseif operation == 'o' then
+    redis.call('SREM', KEYS[3], ARGV[at + 1])
+    at = at + 2
+  elseif operation == 'e' then
+    redis.call('HDEL', KEYS[1], '')
+    at = at + 1
+  else
+    return redis.error_reply('ERR unknown operation ' .. operation)
+  end
+end
+redis.call('HSET', KEYS[1], 'number', ARGV[2], 'lsn', ARGV[3], 'by', ARGV[1])
+return 1

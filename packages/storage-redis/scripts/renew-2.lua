@@ -1,0 +1,14 @@
+-- Keeps the lease.
+--   KEYS  1 lease   2 state
+--   ARGV  1 the owner   2 milliseconds   3 the writer
+-- Returns 1, or 0 where somebody else holds it. A lease that ran out and that nobody took is the owner's still.
+if redis.call('HGET', KEYS[2], 'writer') ~= ARGV[3] then return 0 end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+-- PEXPIRE is allowed where Redis is out of memory, SET is not.
+if holder then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+else
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+return 1

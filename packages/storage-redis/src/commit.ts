@@ -1,0 +1,148 @@
+import type { Message } from "@jackalope/core/storage";
+import { type Entry, noted, stored, touched } from "./entry.ts";
+import { EntryWriter } from "./entry-writer.ts";
+import { entryId, type Keys } from "./layout.ts";
+import { ScriptCall } from "./script-call.ts";
+import type { StreamList } from "./stream-list.ts";
+import type { Unsettled } from "./unsettled.ts";
+
+/** A commit gets no larger than about this, in bytes of messages and definitions, where no atomic group needs it. */
+const commitBytesMax = 1024 * 1024;
+/** Nor than so many entries, new or with news about them, and definitions. */
+const commitPartsMax = 4096;
+/** Number and last Lsn, in front of the operations. */
+const headArguments = 2;
+
+/**
+ * Everything written since the last commit was sealed, gathered so that one script does it: new messages by stream, the
+ * entries about which there is news, and definitions.
+ */
+export class Commit {
+  /** Given when it is sealed, as is `lastLsn`: everything up to there is durable when the commit is. */
+  number = 0;
+  lastLsn = 0;
+  /** Bytes of messages and definitions, for the bound on what is not durable. */
+  bytes = 0;
+  readonly writers: EntryWriter[] = [];
+  /** Entries of which something was settled. */
+  readonly touched: Entry[] = [];
+  /** Those of them in which an atomic group settled something: they must not go ahead of the commit. */
+  grouped: Set<Entry> | null = null;
+  readonly definitions: Map<string, Uint8Array | null> = new Map();
+  /** The entries that are being written to, by stream. */
+  readonly #open = new Map<number, EntryWriter>();
+  #lastWriter: EntryWriter | null = null;
+  #finished: readonly Entry[] = [];
+  #orphans: ReadonlyMap<number, readonly number[]> = new Map();
+  /** What the script gets, made once: after a lost answer the very same is sent again. */
+  #call: ScriptCall | null = null;
+
+  get empty(): boolean {
+    return this.writers.length === 0 && this.touched.length === 0 && this.definitions.size === 0;
+  }
+
+  /** True where nothing more should come into it. */
+  get full(): boolean {
+    if (this.bytes >= commitBytesMax) return true;
+    return this.writers.length + this.touched.length + this.definitions.size >= commitPartsMax;
+  }
+
+  /** Adds a message to a stream. Returns the writer of a new entry where one begins. */
+  add(streamId: number, lsn: number, message: Message, queueIds: readonly number[]): EntryWriter | null {
+    this.bytes += message.sizeBytes;
+    let writer = this.#lastWriter;
+    if (writer === null || writer.entry.streamId !== streamId) writer = this.#open.get(streamId) ?? null;
+    this.#lastWriter = writer;
+    if (writer?.fits(message) === true) {
+      writer.add(lsn, message, queueIds);
+      return null;
+    }
+    const next = new EntryWriter(streamId, lsn);
+    next.add(lsn, message, queueIds);
+    this.#open.set(streamId, next);
+    this.#lastWriter = next;
+    this.writers.push(next);
+    return next;
+  }
+
+  /** Something of the entry was settled, in an atomic group or outside of any. True where that is the first of it. */
+  touch(entry: Entry, inGroup: boolean): boolean {
+    if (inGroup) (this.grouped ??= new Set()).add(entry);
+    if (entry.is(touched)) return false;
+    entry.mark(touched);
+    this.touched.push(entry);
+    return true;
+  }
+
+  /** Entries in which everything is settled, and notes of entries that are gone, which the broker before left behind. */
+  leftOver(finished: readonly Entry[], orphans: ReadonlyMap<number, readonly number[]>): void {
+    this.#finished = finished;
+    this.#orphans = orphans;
+  }
+
+  define(name: string, value: Uint8Array | null): void {
+    this.definitions.set(name, value === null ? null : Uint8Array.from(value));
+    this.bytes += name.length + (value?.length ?? 0);
+  }
+
+  /** Nothing is added any more: makes the script's arguments. */
+  seal(number: number, lastLsn: number, keys: Keys, streams: StreamList, unsettled: Unsettled): void {
+    this.number = number;
+    this.lastLsn = lastLsn;
+    const call = new ScriptCall(keys, [keys.state, keys.definitions, keys.streams]);
+    call.args.push(number, lastLsn);
+    for (const writer of this.writers) writeEntry(call, writer, streams);
+    for (const [name, value] of this.definitions) {
+      if (value !== null) call.args.push("p", name, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    }
+    // Where Redis is out of memory it refuses a script's first write only: one that needs memory comes first.
+    if (call.args.length === headArguments) call.args.push("e");
+    this.#writeSettled(call);
+    for (const [name, value] of this.definitions) if (value === null) call.args.push("r", name);
+    const gone = streams.sweep(unsettled.streamCount, (streamId) => unsettled.hasStream(streamId));
+    for (const streamId of gone) call.args.push("o", streamId);
+    this.#call = call;
+  }
+
+  get call(): ScriptCall {
+    return this.#call as ScriptCall;
+  }
+
+  #writeSettled(call: ScriptCall): void {
+    const deleted = new Map<number, number[]>();
+    const forgotten = new Map<number, number[]>();
+    for (const [streamId, lsns] of this.#orphans) forgotten.set(streamId, [...lsns]);
+    for (const entry of [...this.#finished, ...this.touched]) {
+      entry.unmark(touched);
+      if (!entry.is(stored) || entry.remaining > 0) continue;
+      listOf(deleted, entry.streamId).push(entry.firstLsn);
+      if (entry.is(noted)) listOf(forgotten, entry.streamId).push(entry.firstLsn);
+    }
+    for (const [streamId, lsns] of deleted) call.pushIds("d", call.streamKey(streamId), lsns);
+    for (const [streamId, lsns] of forgotten) call.pushIds("f", call.settledKey(streamId), lsns);
+    for (const entry of this.touched) {
+      if (!entry.is(stored) || entry.remaining === 0) continue;
+      call.args.push("s", call.settledKey(entry.streamId), entryId(entry.firstLsn), entry.note());
+      entry.mark(noted);
+    }
+  }
+}
+
+function writeEntry(call: ScriptCall, writer: EntryWriter, streams: StreamList): void {
+  const { entry } = writer;
+  entry.seal();
+  // Settled before it was ever written.
+  if (entry.remaining === 0) return;
+  entry.bytes = writer.bytes;
+  entry.mark(stored);
+  if (streams.use(entry.streamId)) call.args.push("n", entry.streamId);
+  const { fields } = writer;
+  call.args.push("a", call.streamKey(entry.streamId), entryId(entry.firstLsn), fields.length);
+  for (const field of fields) call.args.push(field);
+}
+
+function listOf(lists: Map<number, number[]>, streamId: number): number[] {
+  let list = lists.get(streamId);
+  if (list === undefined) lists.set(streamId, (list = []));
+  return list;
+}

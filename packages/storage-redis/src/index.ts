@@ -1,0 +1,5 @@
+/** The storage engine that keeps everything in Redis Streams, and the lease that says which broker leads. */
+export { parseRedisAddress, type RedisAddress, type RedisHost } from "./address.ts";
+export type { RedisTls } from "./redis-client.ts";
+export { CorruptStreamError, LeaseLostError, StoreClosedError, UnsuitableRedisError } from "./redis-error.ts";
+export { openRedisStorage, type RedisStorageOptions } from "./redis-storage.ts";

@@ -1,0 +1,198 @@
+import type { RecoveryVisitor } from "@jackalope/core/storage";
+import type { RedisConnection } from "./connection.ts";
+import { acknowledged, Entry, stored } from "./entry.ts";
+import { forEachRow } from "./entry-reader.ts";
+import { Holders } from "./holders.ts";
+import { type Keys, layoutVersion, lsnOfId, sharedStream } from "./layout.ts";
+import { fieldsOf } from "./message-reader.ts";
+import { CorruptIndexError, CorruptStreamError, LeaseLostError } from "./redis-error.ts";
+import type { Reply } from "./redis-client.ts";
+import { StoredRows } from "./stored-rows.ts";
+
+/** A page of entries ends at so many of them, or when so many bytes were looked at. */
+const pageEntries = 1000;
+const pageBytes = 8 * 1024 * 1024;
+const scanCount = 100;
+/** Messages told before other work gets its turn. */
+const rowsAtOnce = 20_000;
+/** Streams that are read at the same time. */
+const streamsAtOnce = 32;
+
+/** Everything that a broker has to know, read at one time. */
+export interface Recovered {
+  readonly lastNumber: number;
+  readonly lastLsn: number;
+  readonly definitions: ReadonlyMap<string, Buffer>;
+  /** Entries with something unsettled, in order of their first Lsns. */
+  readonly entries: readonly Entry[];
+  readonly rows: StoredRows;
+  readonly streams: readonly number[];
+  /** Streams in the list of streams that have no entry. */
+  readonly emptyStreams: readonly number[];
+  /** Entries in which everything is settled. */
+  readonly finished: readonly Entry[];
+  /** First Lsns of entries that are gone and of which there is a note, by stream. */
+  readonly orphans: ReadonlyMap<number, readonly number[]>;
+}
+
+/** Reads everything back: definitions, and what is unsettled, without bodies. Changes nothing, and may be begun again. */
+export class Recovery {
+  readonly #connection: RedisConnection;
+  readonly #keys: Keys;
+  readonly #writer: string;
+  readonly #entries: Entry[] = [];
+  readonly #finished: Entry[] = [];
+  readonly #rows = new StoredRows();
+  readonly #streams: number[] = [];
+  readonly #emptyStreams: number[] = [];
+  readonly #orphans = new Map<number, readonly number[]>();
+
+  constructor(connection: RedisConnection, keys: Keys, writer: string) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#writer = writer;
+  }
+
+  /** Tells the visitor what was recovered: only now, since reading may have had to begin again. */
+  static async tell({ definitions, rows }: Recovered, visitor: RecoveryVisitor): Promise<void> {
+    for (const [name, value] of definitions) visitor.definition(name, value);
+    // The lease has to be kept meanwhile.
+    for (const _ of rows.visit(visitor, rowsAtOnce)) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Rejects with LeaseLostError, with CorruptStreamError, and where Redis does not answer. */
+  async run(): Promise<Recovered> {
+    const before = await this.#readState();
+    const definitions = await this.#readDefinitions();
+    const streams = await this.#readStreamList();
+    const next = streams.values();
+    const reader = async (): Promise<void> => {
+      for (const streamId of next) await this.#readStream(streamId);
+    };
+    await Promise.all(Array.from({ length: streamsAtOnce }, reader));
+    // The connection may have led to another server meanwhile, on which another broker wrote.
+    const after = await this.#readState();
+    if (after.lastNumber !== before.lastNumber) throw new Error("Redis has changed while it was read");
+    this.#entries.sort((left, right) => left.firstLsn - right.firstLsn);
+    return {
+      ...before,
+      definitions,
+      entries: this.#entries,
+      rows: this.#rows,
+      streams: this.#streams,
+      emptyStreams: this.#emptyStreams,
+      finished: this.#finished,
+      orphans: this.#orphans,
+    };
+  }
+
+  async #readState(): Promise<{ readonly lastNumber: number; readonly lastLsn: number }> {
+    const state = fieldsOf((await this.#connection.send("HGETALL", [this.#keys.state])) as readonly unknown[]);
+    if (state.get("writer")?.toString() !== this.#writer) throw new LeaseLostError();
+    const layout = state.get("layout")?.toString();
+    if (layout !== layoutVersion) {
+      throw new CorruptStreamError(this.#keys.state, `the layout is ${layout}, this version knows ${layoutVersion}`);
+    }
+    return { lastNumber: Number(state.get("number") ?? 0), lastLsn: Number(state.get("lsn") ?? 0) };
+  }
+
+  async #readDefinitions(): Promise<Map<string, Buffer>> {
+    const definitions = new Map<string, Buffer>();
+    // HSCAN may bring a field twice. The values are copied, as they are parts of large answers.
+    await this.#scan("HSCAN", this.#keys.definitions, (fields) => {
+      for (const [name, value] of fieldsOf(fields)) definitions.set(name, Buffer.from(value));
+    });
+    return definitions;
+  }
+
+  async #readStreamList(): Promise<readonly number[]> {
+    const streams = new Set<number>();
+    await this.#scan("SSCAN", this.#keys.streams, (members) => {
+      for (const member of members) streams.add(Number(String(member)));
+    });
+    return [...streams].sort((left, right) => left - right);
+  }
+
+  async #scan(command: string, key: string, take: (items: readonly Reply[]) => void): Promise<void> {
+    let cursor = "0";
+    do {
+      const reply = await this.#connection.send(command, [key, cursor, "COUNT", scanCount]);
+      const [next, items] = reply as readonly [Reply, readonly Reply[]];
+      take(items);
+      cursor = String(next);
+    } while (cursor !== "0");
+  }
+
+  async #readStream(streamId: number): Promise<void> {
+    const { stream, settled } = { stream: this.#keys.stream(streamId), settled: this.#keys.settled(streamId) };
+    const owners = [streamId];
+    const notes = new Set<number>();
+    let entries = 0;
+    let from = "-";
+    for (let more = true; more; ) {
+      const args = [from, pageEntries, pageBytes];
+      const page = (await this.#connection.script("page", [stream, settled], args)) as readonly Reply[];
+      more = page[0] === 1;
+      for (let at = 2; at < page.length; entries++) {
+        const [id, note, dataBytes, fieldCount] = page.slice(at, at + 4) as [Buffer, Buffer | null, number, number];
+        at += 4 + fieldCount;
+        const fields = fieldsOf(page.slice(at - fieldCount, at));
+        from = `(${id}`;
+        if (note !== null) notes.add(lsnOfId(String(id)));
+        try {
+          this.#takeEntry(streamId, owners, String(id), note, dataBytes, fields);
+        } catch (error) {
+          if (!(error instanceof CorruptIndexError)) throw error;
+          throw new CorruptStreamError(stream, `entry ${id} cannot be read: ${error.message}`);
+        }
+      }
+      if (!more && (page[1] as number) > notes.size) await this.#findOrphans(streamId, notes);
+    }
+    (entries === 0 ? this.#emptyStreams : this.#streams).push(streamId);
+  }
+
+  #takeEntry(
+    streamId: number,
+    owners: readonly number[],
+    id: string,
+    note: Buffer | null,
+    dataBytes: number,
+    fields: ReadonlyMap<string, Buffer>,
+  ): void {
+    const index = fields.get("index");
+    const queues = fields.get("queues");
+    if (index === undefined) throw new CorruptIndexError("it has no index");
+    if ((queues !== undefined) !== (streamId === sharedStream)) throw new CorruptIndexError("its queues are not told");
+    const holders = queues === undefined ? null : Holders.decode(queues);
+    const entry = new Entry(streamId, lsnOfId(id), holders);
+    forEachRow(index, entry.firstLsn, dataBytes, (row) => {
+      if (holders !== null && holders.sets[row.queueSet - 1] === undefined) {
+        throw new CorruptIndexError(`there is no queue set ${row.queueSet}`);
+      }
+      entry.add(row.lsn, row.queueSet - 1);
+    });
+    entry.seal();
+    entry.mark(stored);
+    entry.mark(acknowledged);
+    entry.bytes = index.length + dataBytes;
+    if (note !== null) entry.restore(note);
+    if (entry.remaining === 0) {
+      this.#finished.push(entry);
+      return;
+    }
+    this.#entries.push(entry);
+    forEachRow(index, entry.firstLsn, dataBytes, (row, place) => {
+      if (entry.isSettled(place)) return;
+      this.#rows.add(row, holders === null ? owners : entry.holdersOf(place));
+    });
+  }
+
+  /** Entries that were deleted ahead of their commit (relief.ts) leave notes behind if the commit never came. */
+  async #findOrphans(streamId: number, known: ReadonlySet<number>): Promise<void> {
+    const orphans = new Set<number>();
+    await this.#scan("HSCAN", this.#keys.settled(streamId), (fields) => {
+      for (const id of fieldsOf(fields).keys()) if (!known.has(lsnOfId(id))) orphans.add(lsnOfId(id));
+    });
+    this.#orphans.set(streamId, [...orphans]);
+  }
+}

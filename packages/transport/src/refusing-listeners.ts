@@ -1,0 +1,136 @@
+import type { Clock, Logger, Timer } from "@jackalope/core/adapter";
+import { ConnectionSet } from "./connection-set.ts";
+import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
+import { Listeners } from "./listeners.ts";
+import type { Transport, TransportListener } from "./transport.ts";
+
+/** A client that is turned away, as its protocol sees it. */
+export interface RefusedClient {
+  /** Tells it something. */
+  say(bytes: Buffer): void;
+  /** Everything is said: ends the stream behind it. What the client still sends is discarded. */
+  finish(): void;
+}
+
+/** How a protocol says no. Called for each client; returns what takes the client's bytes, which do not change afterwards. */
+export type Refusal = (client: RefusedClient) => (chunk: Buffer) => void;
+
+/** What an adapter's refuser is made with. */
+export interface RefuserOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** From the accepted stream to its end, whatever the client does or does not. */
+  readonly timeoutMs: number;
+  /** Why clients are not served, asked for each anew: a short sentence without its full stop. */
+  readonly reason: () => string;
+}
+
+export interface RefusingListenersOptions extends Omit<RefuserOptions, "reason"> {
+  /** Name of the protocol, for people. */
+  readonly protocol: string;
+  readonly refusal: Refusal;
+}
+
+/** A client that has its refusal closes its side soon, or is cut off. */
+const closeTimeoutMs = 1000;
+
+/** Ports on which every client hears why it is not served. */
+export class RefusingListeners {
+  readonly #options: RefusingListenersOptions;
+  readonly #listeners: Listeners;
+  readonly #clients = new ConnectionSet<Conversation>();
+  #refusedCount = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: RefusingListenersOptions) {
+    const { protocol, logger, timeoutMs } = options;
+    this.#options = options;
+    this.#listeners = new Listeners({
+      protocol,
+      logger,
+      handshakeTimeoutMs: timeoutMs,
+      accept: (transport) => this.#accept(transport),
+    });
+  }
+
+  /** Clients that came so far. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** As `Listeners.listen`. */
+  listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
+    return this.#listeners.listen(options);
+  }
+
+  /** As `Listeners.listenWebSocket`. */
+  listenWebSocket(options: WebSocketListenOptions): Promise<readonly ListenAddress[]> {
+    return this.#listeners.listenWebSocket(options);
+  }
+
+  /** The ports are free when the call returns; resolves when the last client is gone, a moment later. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#listeners.close();
+    await this.#clients.end(this.#options.clock, closeTimeoutMs, () => undefined);
+    await closed;
+  }
+
+  #accept(transport: Transport): Conversation {
+    this.#refusedCount++;
+    const { protocol, clock, logger, refusal, timeoutMs } = this.#options;
+    logger.debug({ protocol, peer: `${transport.remoteAddress}:${transport.remotePort}` }, "refusing a client");
+    const client: Conversation = new Conversation(transport, clock, timeoutMs, () => this.#clients.delete(client));
+    client.take = refusal(client);
+    this.#clients.add(client);
+    return client;
+  }
+}
+
+/** One client that is turned away. */
+class Conversation implements RefusedClient, TransportListener {
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #gone: () => void;
+  take: (chunk: Buffer) => void = () => undefined;
+  #timer: Timer;
+  #finished = false;
+
+  constructor(transport: Transport, clock: Clock, timeoutMs: number, gone: () => void) {
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#gone = gone;
+    this.#timer = clock.after(timeoutMs, () => this.destroy());
+  }
+
+  say(bytes: Buffer): void {
+    if (!this.#finished) this.#transport.write(bytes, null, () => undefined);
+  }
+
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#transport.end("unavailable");
+    this.#timer.cancel();
+    this.#timer = this.#clock.after(closeTimeoutMs, () => this.destroy());
+  }
+
+  destroy(): void {
+    this.#finished = true;
+    this.#transport.destroy();
+  }
+
+  onData(chunk: Buffer): void {
+    if (!this.#finished) this.take(chunk);
+  }
+
+  onClose(): void {
+    this.#finished = true;
+    this.#timer.cancel();
+    this.#gone();
+  }
+}

@@ -1,0 +1,44 @@
+/** What a connection needs of its byte stream: a socket, a TLS stream, a WebSocket. */
+export interface Transport {
+  /** "TCP" or "WebSocket", for log lines. */
+  readonly kind: "TCP" | "WebSocket";
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Common name of the client's certificate where TLS has verified it, null otherwise. */
+  readonly peerName: string | null;
+  /**
+   * Takes the bytes; `done` is called when they have left this process and the memory may be used again. `frameEnds` are
+   * places in `bytes` where frames end, null where the transport did not ask for them.
+   */
+  write(bytes: Buffer, frameEnds: readonly number[] | null, done: () => void): void;
+  /** True where frames are sent one by one and `write` must know their ends. */
+  readonly wantsFrameEnds: boolean;
+  pause(): void;
+  resume(): void;
+  /** Ends the stream behind what was written. */
+  end(reason: EndReason): void;
+  /** Ends it at once. */
+  destroy(): void;
+}
+
+/** Why a stream ends, for transports that tell the peer. */
+export type EndReason = "normal" | "shutdown" | "error" | "unavailable";
+
+/** Who is told of what the transport brings. */
+export interface TransportListener {
+  /** The bytes do not change afterwards. */
+  onData(chunk: Buffer): void;
+  /** The stream is over; nothing follows. */
+  onClose(): void;
+}
+
+/** Accepts a transport, and returns who is told. Null where it is not wanted and was destroyed. */
+export type AcceptTransport = (transport: Transport) => TransportListener | null;
+
+/** An IPv4 address that came through an IPv6 socket, without the prefix; "unknown" for a socket that is gone. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return "unknown";
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+}

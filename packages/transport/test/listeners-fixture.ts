@@ -1,0 +1,96 @@
+import { type LogFields, silentLogger } from "@jackalope/core/adapter";
+import { afterEach } from "vitest";
+import { type EndReason, Listeners, type Transport, type WebSocketListenOptions } from "../src/index.ts";
+
+/** The server's side of one stream: it keeps what came. */
+export interface Accepted {
+  readonly transport: Transport;
+  readonly chunks: Buffer[];
+  closed: boolean;
+}
+
+/** Listeners of a protocol that keeps what comes, gone with the test. */
+export interface ListenersFixture {
+  readonly listeners: Listeners;
+  readonly accepted: Accepted[];
+  /** Warnings and worse. */
+  readonly log: string[];
+  /** The first stream that came, as soon as there is one. */
+  first(): Promise<Accepted>;
+}
+
+const cleanups: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Called at the end of the test, the last one first. */
+export function cleanUp(cleanup: () => Promise<void> | void): void {
+  cleanups.push(cleanup);
+}
+
+export function openListeners(options: { refuse?: boolean } = {}): ListenersFixture {
+  const log: string[] = [];
+  const accepted: Accepted[] = [];
+  const keep = (fields: LogFields, text: string): void => {
+    log.push(`${text} ${JSON.stringify(fields)}`);
+  };
+  const listeners = new Listeners({
+    protocol: "TEST",
+    logger: { ...silentLogger, warn: keep, error: keep },
+    handshakeTimeoutMs: 60_000,
+    accept: (transport) => {
+      if (options.refuse === true) {
+        transport.destroy();
+        return null;
+      }
+      const one: Accepted = { transport, chunks: [], closed: false };
+      accepted.push(one);
+      return {
+        onData: (chunk) => one.chunks.push(chunk),
+        onClose: () => {
+          one.closed = true;
+        },
+      };
+    },
+  });
+  cleanUp(() => {
+    for (const { transport } of accepted) transport.destroy();
+    return listeners.close();
+  });
+  const first = async (): Promise<Accepted> => {
+    await until(() => accepted.length > 0);
+    const [one] = accepted;
+    if (one === undefined) throw new Error("nobody was accepted");
+    return one;
+  };
+  return { listeners, accepted, log, first };
+}
+
+/** Where the tests' WebSocket listeners listen unless they say otherwise. */
+export const webSocketOptions: WebSocketListenOptions = {
+  host: "127.0.0.1",
+  port: 0,
+  paths: ["/ws", "/other"],
+  subprotocols: ["v2.test", "v1.test"],
+  messageBytesMax: 100_000,
+  framing: "frames",
+};
+
+/** All ends there are, and the close codes that WebSocket clients see (RFC 6455, 7.4.1). */
+export const closeCodes: Readonly<Record<EndReason, number>> = {
+  normal: 1000,
+  shutdown: 1001,
+  error: 1008,
+  unavailable: 1013,
+};
+
+/** Waits until `condition` holds, at most five seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const endMs = Date.now() + 5000;
+  while (!condition()) {
+    if (Date.now() > endMs) throw new Error("the condition did not come about");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

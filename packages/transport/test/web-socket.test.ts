@@ -1,0 +1,207 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { describe, expect, it } from "vitest";
+import { type ClientOptions, WebSocket } from "ws";
+import type { EndReason, WebSocketListenOptions } from "../src/index.ts";
+import {
+  type Accepted,
+  cleanUp,
+  closeCodes,
+  type ListenersFixture,
+  openListeners,
+  until,
+  webSocketOptions,
+} from "./listeners-fixture.ts";
+
+/** The status and headers of an HTTP answer. */
+function http(
+  port: number,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; protocol: string | undefined; extensions: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ port, host: "127.0.0.1", path, headers });
+    asked.on("response", (response) => {
+      response.resume();
+      resolve({ status: response.statusCode ?? 0, protocol: undefined, extensions: undefined });
+    });
+    asked.on("upgrade", (response, socket) => {
+      socket.destroy();
+      const { "sec-websocket-protocol": protocol, "sec-websocket-extensions": extensions } = response.headers;
+      resolve({ status: 101, protocol, extensions });
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+const upgrade = {
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+  "sec-websocket-version": "13",
+};
+
+interface WebSocketFixture extends ListenersFixture {
+  readonly port: number;
+  /** A page that is connected, with both ends. */
+  connect(options?: ClientOptions): Promise<{ page: Page; server: Accepted }>;
+}
+
+/** The client's end, with what came. */
+interface Page {
+  readonly webSocket: WebSocket;
+  readonly messages: { readonly text: string; readonly binary: boolean }[];
+  /** Resolves with the close code. */
+  readonly closed: Promise<number>;
+}
+
+async function open(options: Partial<WebSocketListenOptions> = {}): Promise<WebSocketFixture> {
+  const fixture = openListeners();
+  const [address] = await fixture.listeners.listenWebSocket({ ...webSocketOptions, ...options });
+  const port = address?.port ?? 0;
+  const connect: WebSocketFixture["connect"] = async (clientOptions) => {
+    const webSocket = new WebSocket(`ws://127.0.0.1:${port}/ws`, clientOptions);
+    cleanUp(() => webSocket.terminate());
+    const messages: Page["messages"] = [];
+    webSocket.on("message", (data: Buffer, binary) => messages.push({ text: data.toString("latin1"), binary }));
+    const closed = new Promise<number>((resolve) => webSocket.on("close", resolve));
+    const before = fixture.accepted.length;
+    await once(webSocket, "open");
+    await until(() => fixture.accepted.length > before);
+    return { page: { webSocket, messages, closed }, server: fixture.accepted.at(-1) as Accepted };
+  };
+  return { ...fixture, port, connect };
+}
+
+const nothing = (): void => undefined;
+
+describe("a WebSocket", () => {
+  it.each([
+    ["/ws", [], "none"],
+    ["/other", [], "none"],
+    ["/ws?token=1", ["v2.test"], "v2.test"],
+    ["/ws", ["v1.test", "v2.test"], "v2.test"],
+    ["/ws", ["else", "v1.test"], "v1.test"],
+    ["/ws", ["else"], "none"],
+  ])("on %s with subprotocols %s is accepted with %s", async (path, protocols, chosen) => {
+    const { port, first } = await open();
+    const offered = protocols.length === 0 ? {} : { "sec-websocket-protocol": protocols.join(", ") };
+    const extensions = { "sec-websocket-extensions": "permessage-deflate" };
+    const answer = await http(port, path, { ...upgrade, ...offered, ...extensions });
+    expect(answer).toEqual({ status: 101, protocol: chosen === "none" ? undefined : chosen, extensions: undefined });
+    const { transport } = await first();
+    expect(transport).toMatchObject({ kind: "WebSocket", remoteAddress: "127.0.0.1", localPort: port, peerName: null });
+  });
+
+  it("is not to be had elsewhere, or by plain HTTP", async () => {
+    const { port, accepted } = await open();
+    expect((await http(port, "/else", upgrade)).status).toBe(404);
+    expect((await http(port, "/else")).status).toBe(404);
+    expect((await http(port, "/ws")).status).toBe(426);
+    expect(accepted).toEqual([]);
+  });
+
+  it("of a page from elsewhere is refused where origins are listed", async () => {
+    const { port, log } = await open({ origins: ["https://good.example"] });
+    expect((await http(port, "/ws", { ...upgrade, origin: "https://evil.example" })).status).toBe(403);
+    expect((await http(port, "/ws", { ...upgrade, origin: "https://good.example" })).status).toBe(101);
+    expect((await http(port, "/ws", upgrade)).status).toBe(101);
+    expect(log.join()).toContain("origin is not allowed");
+    const all = await open();
+    expect((await http(all.port, "/ws", { ...upgrade, origin: "https://any.example" })).status).toBe(101);
+  });
+
+  it.each(Object.entries(closeCodes) as [EndReason, number][])(
+    "that ends as %s is closed with %i",
+    async (reason, code) => {
+      const { connect } = await open();
+      const { page, server } = await connect();
+      server.transport.write(Buffer.from("bye"), null, nothing);
+      server.transport.end(reason);
+      expect(await page.closed).toBe(code);
+      expect(page.messages).toEqual([{ text: "bye", binary: false }]);
+      await until(() => server.closed);
+      // Bytes for nobody count as gone.
+      await new Promise<void>((done) => server.transport.write(Buffer.from("late"), null, done));
+    },
+  );
+
+  it("with a message larger than allowed is closed with 1009", async () => {
+    const { connect } = await open();
+    const { page, server } = await connect();
+    page.webSocket.send(Buffer.alloc(100_001));
+    expect(await page.closed).toBe(1009);
+    await until(() => server.closed);
+    expect(server.chunks).toEqual([]);
+  });
+
+  it("brings nothing while it is paused", async () => {
+    const { connect } = await open();
+    const paused = await connect();
+    const other = await connect();
+    paused.server.transport.pause();
+    paused.page.webSocket.send("later");
+    other.page.webSocket.send("now");
+    await until(() => other.server.chunks.length === 1);
+    expect(paused.server.chunks).toEqual([]);
+    paused.server.transport.resume();
+    await until(() => paused.server.chunks.length === 1);
+  });
+});
+
+describe("frames", () => {
+  it.each([
+    ["text", "hi", false],
+    ["binary", Buffer.from("hi"), true],
+  ])("leave one a message, as %s where the client began so", async (_kind, greeting, binary) => {
+    const { connect } = await open();
+    const { page, server } = await connect();
+    expect(server.transport.wantsFrameEnds).toBe(true);
+    page.webSocket.send(greeting);
+    page.webSocket.send(binary ? "text" : Buffer.from("binary"));
+    await until(() => server.chunks.length === 2);
+    await new Promise<void>((done) => server.transport.write(Buffer.from("onetwothree"), [3, 6, 11], done));
+    server.transport.write(Buffer.from("four"), null, nothing);
+    await until(() => page.messages.length === 4);
+    expect(page.messages).toEqual(["one", "two", "three", "four"].map((text) => ({ text, binary })));
+  });
+
+  it("that are no text are binary whatever the client began with", async () => {
+    const { connect } = await open();
+    const { page, server } = await connect();
+    page.webSocket.send("hi");
+    await until(() => server.chunks.length === 1);
+    server.transport.write(Buffer.of(0x61, 0xff, 0x62), [1, 2, 3], nothing);
+    await until(() => page.messages.length === 3);
+    expect(page.messages.map(({ binary }) => binary)).toEqual([false, true, false]);
+  });
+});
+
+describe("a stream", () => {
+  const options = { framing: "stream", paths: ["/ws"], subprotocols: ["mqtt", "mqttv3.1"] } as const;
+
+  it("leaves one binary message a write, and takes bytes however they are cut", async () => {
+    const { connect } = await open(options);
+    const { page, server } = await connect();
+    expect(server.transport.wantsFrameEnds).toBe(false);
+    server.transport.write(Buffer.from("early"), null, nothing);
+    page.webSocket.send(Buffer.from("ab"));
+    page.webSocket.send(Buffer.from("c"));
+    await until(() => Buffer.concat(server.chunks).toString() === "abc");
+    await new Promise<void>((done) => server.transport.write(Buffer.from("several packets"), null, done));
+    await until(() => page.messages.length === 2);
+    expect(page.messages).toEqual(["early", "several packets"].map((text) => ({ text, binary: true })));
+  });
+
+  it("ends with 1003 at a text message, and brings nothing of it or behind it", async () => {
+    const { connect } = await open(options);
+    const { page, server } = await connect();
+    page.webSocket.send(Buffer.from("ab"));
+    page.webSocket.send("text");
+    page.webSocket.send(Buffer.from("cd"));
+    expect(await page.closed).toBe(1003);
+    await until(() => server.closed);
+    expect(Buffer.concat(server.chunks).toString()).toBe("ab");
+  });
+});

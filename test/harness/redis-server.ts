@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { onTestFinished } from "vitest";
+import { temporaryDataDir } from "./broker-process.ts";
+import { once, waitFor } from "./waiting.ts";
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await once<void>("a free port", (happened) => server.listen(0, "127.0.0.1", () => happened()));
+  const { port } = server.address() as AddressInfo;
+  await once<void>("a closed port", (happened) => server.close(() => happened()));
+  return port;
+}
+
+/** A redis-server of the test's own, with everything on disk before it answers. */
+export class RedisServer {
+  readonly port: number;
+  readonly #directory: string;
+  #child: ChildProcess | null = null;
+
+  constructor(port: number, directory: string) {
+    this.port = port;
+    this.#directory = directory;
+    onTestFinished(() => this.kill());
+  }
+
+  /** One that runs. */
+  static async start(): Promise<RedisServer> {
+    const server = await RedisServer.prepare();
+    await server.run();
+    return server;
+  }
+
+  /** One that does not run yet. */
+  static async prepare(): Promise<RedisServer> {
+    return new RedisServer(await freePort(), await temporaryDataDir());
+  }
+
+  get address(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  /** Starts it, or starts it again; resolves when it serves. */
+  async run(): Promise<void> {
+    const place = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
+    const durability = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    this.#child = spawn("redis-server", [...place, ...durability], { stdio: "ignore" });
+    await waitFor("redis-server to serve", async () => (await this.ask("PING").catch(() => "")) === "+PONG");
+  }
+
+  /** kill -9; resolves when it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once<void>("the end of redis-server", (happened) => child.once("exit", () => happened()));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  /** Sends one command and returns the first line of the answer. */
+  ask(...words: readonly string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, "127.0.0.1", () => {
+        const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+        socket.write(`*${words.length}\r\n${parts.join("")}`);
+      });
+      let text = "";
+      socket.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+        const end = text.indexOf("\r\n");
+        if (end < 0) return;
+        socket.destroy();
+        resolve(text.slice(0, end));
+      });
+      socket.on("error", reject);
+    });
+  }
+}

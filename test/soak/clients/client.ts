@@ -1,0 +1,40 @@
+import type { Slot } from "../stage/slot.ts";
+
+/** A client of the soak: it comes back by itself whenever its connection is gone, until it is ended. */
+export interface SoakClient {
+  readonly name: string;
+  /** Nothing is under way: all that was sent is answered, all that came is acknowledged for good. */
+  readonly idle: boolean;
+  /** Drops the connection without a word. */
+  cut(): void;
+  /** Ends it for good. */
+  end(): Promise<void>;
+}
+
+/** A client that publishes. */
+export interface SoakProducer extends SoakClient {
+  /** Publishes no more from now on. */
+  stop(): void;
+  /** Publishes so many more, as soon as there is a connection. */
+  resume(count: number): void;
+}
+
+/** How long a client waits between two attempts, in milliseconds. */
+export const retryMs = 50;
+/** A broker that is stopped takes connections and never says a word. In milliseconds. */
+export const connectMs = 1500;
+
+/** Goes through the brokers, one attempt each: a client does not know which one leads. */
+export class Rotation {
+  readonly #slots: readonly Slot[];
+  #next: number;
+
+  constructor(slots: readonly Slot[], first: number) {
+    this.#slots = slots;
+    this.#next = first;
+  }
+
+  next(): Slot {
+    return this.#slots[this.#next++ % this.#slots.length] as Slot;
+  }
+}
