@@ -18,6 +18,7 @@ const peers = [
   { debian: "mosquitto", present: () => hasCommand("mosquitto") || isExecutable("/usr/sbin/mosquitto") },
   { debian: "mosquitto-clients", present: () => hasCommand("mosquitto_pub") && hasCommand("mosquitto_sub") },
   { debian: "python3-paho-mqtt", present: () => hasPythonModule("paho.mqtt.client") },
+  { debian: "redis-server", present: () => hasCommand("redis-server") },
   { debian: "chromium", present: () => isExecutable("/usr/bin/chromium") },
 ];
 

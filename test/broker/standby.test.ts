@@ -4,7 +4,13 @@ import { connect as connectAmqp } from "amqplib";
 import { Client } from "@stomp/stompjs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { amqplibChannel, amqplibConfirmChannel, amqplibConnection, messagesOf } from "../harness/amqplib-client.ts";
+import {
+  amqplibChannel,
+  amqplibConfirmChannel,
+  amqplibConnection,
+  messagesOf,
+  quiet,
+} from "../harness/amqplib-client.ts";
 import { type ClusterBroker, startClusterBroker } from "../harness/cluster-broker.ts";
 import { mqttjsClient, refusalOf } from "../harness/mqttjs-client.ts";
 import { RedisServer } from "../harness/redis-server.ts";
@@ -160,11 +166,34 @@ describe("Redis that is away", () => {
   });
 });
 
+test("a broker that is told to stop while Redis is away says that not everything is saved", async () => {
+  const redis = await RedisServer.start();
+  // With nothing but unfinished business to keep it from ending.
+  const broker = await startClusterBroker(redis.address, ["--management-port", "off"]);
+  await waitFor("the broker to be ready", () => broker.log.some(({ msg }) => msg === "ready"));
+  const connection = await amqplibConnection(broker.amqpUrl);
+  const channel = quiet(await connection.createConfirmChannel());
+  await channel.assertQueue("work");
+  const blocked = once<string>("connection.blocked", (happened) => connection.once("blocked", happened));
+  channel.sendToQueue("work", Buffer.from("before"), { persistent: true });
+  await channel.waitForConfirms();
+  redis.pause();
+  let confirmed = false;
+  channel.sendToQueue("work", Buffer.from("unsaved"), { persistent: true }, (error) => (confirmed = error === null));
+  // The answer comes when the broker has the message; a blocked connection would not be read from.
+  await channel.checkQueue("work");
+  await redis.kill();
+  await blocked;
+  expect(await broker.end("SIGTERM")).toBe(1);
+  expect(broker.log.at(-1)).toMatchObject({ level: "error", error: expect.stringContaining("ECONNREFUSED") });
+  expect(broker.log.at(-1)?.msg).toContain("the store could not be written");
+  expect(confirmed).toBe(false);
+});
+
 test("a leader that was paused past its lease sends its clients away, stores nothing, and stands by", async () => {
   const [leader, standby] = await pair(["--redis-lease", "700ms"]);
   const connection = await amqplibConnection(leader.amqpUrl);
-  const channel = await connection.createConfirmChannel();
-  channel.on("error", () => undefined);
+  const channel = quiet(await connection.createConfirmChannel());
   await channel.assertQueue("work");
   channel.sendToQueue("work", Buffer.from("before"), { persistent: true });
   await channel.waitForConfirms();

@@ -49,6 +49,11 @@ export class RedisServer {
     await waitFor("redis-server to serve", async () => (await this.ask("PING").catch(() => "")) === "+PONG");
   }
 
+  /** It answers nothing any more, until it is killed. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
   /** kill -9; resolves when it is gone. */
   async kill(): Promise<void> {
     const child = this.#child;

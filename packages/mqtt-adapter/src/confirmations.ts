@@ -31,11 +31,6 @@ export class Confirmations {
     return this.#pubackCount;
   }
 
-  /** The number that the next entry gets. */
-  get nextSequence(): number {
-    return this.#next;
-  }
-
   /** Enters what is written when the channel's next confirm comes. */
   expect(type: AcknowledgementType, packetId: number, reasonCode: number): void {
     if (this.count === this.#entries.length) this.#grow();

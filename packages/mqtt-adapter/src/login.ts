@@ -175,6 +175,8 @@ export class Login {
     const { broker, limits } = this.#session.wire.host;
     const { properties: asked, keepalive, clientId: askedId } = this.#packet;
     const properties: ConnackProperties = { maximumPacketSize: packetBytesMax(limits, broker.limits.messageBytesMax) };
+    // 3.2.2.3.5
+    if (limits.retainedMessagesMax === 0) properties.retainAvailable = false;
     // 3.2.2.3.2
     if (expirySeconds !== (asked?.sessionExpiryInterval ?? 0)) properties.sessionExpiryInterval = expirySeconds;
     if (limits.receiveMaximum !== receiveMaximumDefault) properties.receiveMaximum = limits.receiveMaximum;

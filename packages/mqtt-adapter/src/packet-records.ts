@@ -8,8 +8,8 @@ import type { MessageState } from "./message-session.ts";
  *     mqtt-received   stored with the published message    removed at PUBREL, before PUBCOMP leaves
  *     mqtt-sent       stored before PUBLISH leaves         {"released":true} at PUBREC, before PUBREL leaves
  */
-export const receivedRecordKind = "mqtt-received";
-export const sentRecordKind = "mqtt-sent";
+const receivedRecordKind = "mqtt-received";
+const sentRecordKind = "mqtt-sent";
 
 /** A value of `mqtt-sent`: the Lsn of the message, or that the receiver has it. */
 export type SentRecord = { readonly lsn: Lsn } | { readonly released: true };

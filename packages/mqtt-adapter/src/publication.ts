@@ -1,11 +1,4 @@
-import {
-  type Channel,
-  type ClientConnection,
-  type Lsn,
-  Message,
-  PublishResult,
-  type Route,
-} from "@jackalope/core/adapter";
+import { type Channel, type Lsn, Message, PublishResult, type Route, withOrigin } from "@jackalope/core/adapter";
 import { arrivingPacket } from "./arriving-packet.ts";
 import { Confirmations } from "./confirmations.ts";
 import { mqttFormat } from "./mapping.ts";
@@ -61,13 +54,7 @@ export class Publication {
   #result = 0;
   #refusalLogged = false;
 
-  constructor(
-    session: MessageSession,
-    _client: ClientConnection,
-    channel: Channel,
-    state: MessageState,
-    retainedTopics: RetainedTopics,
-  ) {
+  constructor(session: MessageSession, channel: Channel, state: MessageState, retainedTopics: RetainedTopics) {
     this.#session = session;
     this.#channel = channel;
     this.#state = state;
@@ -220,7 +207,9 @@ export class Publication {
 
   /** [MQTT-3.3.1-5]; an empty body removes what was retained ([MQTT-3.3.1-6]). */
   #retain(topic: PublishTopic, message: Message): Lsn {
-    return topic.exchange === "" ? 0 : this.#retained.set(topic.text, message);
+    if (topic.exchange === "") return 0;
+    const { origin } = this.#channel.connection;
+    return this.#retained.set(topic.text, origin === null ? message : withOrigin(message, origin));
   }
 
   #successOf(result: number): number {

@@ -1,4 +1,5 @@
 import { BrokerError, type Channel } from "@jackalope/core/adapter";
+import { brokerRefusal } from "./broker-refusal.ts";
 import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import type { PublishPacket } from "./publish-packet.ts";
@@ -54,9 +55,7 @@ export class PublishTopics {
       return null;
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      const { notAuthorized, implementationSpecificError } = reasonCodes;
-      const reason = error.code === "access-refused" ? notAuthorized : implementationSpecificError;
-      return new MqttError(reason, "3.3.4", error.message);
+      return brokerRefusal(error, "3.3.4");
     }
   }
 

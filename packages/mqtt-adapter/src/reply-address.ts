@@ -11,7 +11,7 @@ import { keyOfTopic, topicIsPlain, topicOfKey } from "@jackalope/core/adapter";
  *     $reply-to/amq.gen-Xa2        amq.gen-Xa2
  *     $reply-to//queue/answers     /queue/answers
  */
-export const replyTopicPrefix = "$reply-to/";
+const replyTopicPrefix = "$reply-to/";
 
 const keyPath = "/topic/";
 const topicPath = "/mqtt/";

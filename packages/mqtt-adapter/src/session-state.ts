@@ -6,7 +6,7 @@ import { SubscriptionSet } from "./subscription-set.ts";
 import type { Will } from "./will.ts";
 
 /** MQTT 5, 3.1.2.11.2: the session does not expire. */
-export const expiryNever = 0xffff_ffff;
+const expiryNever = 0xffff_ffff;
 
 /** Negative, so that they never meet the origins that other adapters give out. */
 let lastOriginId = 0;

@@ -1,16 +1,17 @@
 import {
   BrokerError,
-  type BrokerErrorCode,
   type Channel,
   type ChannelSink,
   type ClientConnection,
   type Consumer,
   type Message,
 } from "@jackalope/core/adapter";
+import { brokerRefusal } from "./broker-refusal.ts";
 import type { PacketHandler } from "./codec.ts";
 import type { MqttConnection } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Login } from "./login.ts";
+import type { MessageTerms } from "./message-session.ts";
 import { MqttError, protocolError } from "./mqtt-error.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
 import { type AcknowledgementType, packetTypes } from "./packet-types.ts";
@@ -32,19 +33,6 @@ import type { Version } from "./version.ts";
  */
 export type SessionPhase = "connecting" | "authenticating" | "running" | "closed";
 
-/** What CONNECT asked for that holds for the connection. */
-export interface SessionTerms {
-  readonly version: Version;
-  /** Unacknowledged deliveries of QoS 1 and 2 that the client allows. */
-  readonly receiveMaximum: number;
-  /** The largest packet that the client takes. */
-  readonly packetBytesMax: number;
-  /** Topic aliases that the client takes. */
-  readonly topicAliasMaximum: number;
-  /** True where the client wants reason strings with acknowledgements too. */
-  readonly problemInformation: boolean;
-}
-
 /** The properties of CONNACK. */
 export type ConnackProperties = NonNullable<Extract<OutgoingPacket, { cmd: "connack" }>["properties"]>;
 
@@ -57,20 +45,7 @@ interface Parts {
   readonly subscriptions: Subscriptions;
 }
 
-/** What the broker's refusals are on the wire where they end the connection. */
-const refusals = {
-  "access-refused": reasonCodes.notAuthorized,
-  "not-found": reasonCodes.implementationSpecificError,
-  "resource-locked": reasonCodes.implementationSpecificError,
-  "precondition-failed": reasonCodes.implementationSpecificError,
-  "not-allowed": reasonCodes.implementationSpecificError,
-  "not-implemented": reasonCodes.implementationSpecificError,
-  "command-invalid": reasonCodes.protocolError,
-  "resource-error": reasonCodes.quotaExceeded,
-  "internal-error": reasonCodes.unspecifiedError,
-} as const satisfies Record<BrokerErrorCode, number>;
-
-const unknownTerms: SessionTerms = {
+const unknownTerms: MessageTerms = {
   version: 5,
   receiveMaximum: 0xff_ff,
   packetBytesMax: 0xfff_ffff,
@@ -83,7 +58,7 @@ export class Session implements PacketHandler, ChannelSink {
   readonly wire: MqttConnection;
   phase: SessionPhase = "connecting";
   clientId = "";
-  terms: SessionTerms = unknownTerms;
+  terms: MessageTerms = unknownTerms;
   /** Set by `Publication` at each publish; looked at after a chunk. */
   published = false;
   #parts: Parts | null = null;
@@ -179,8 +154,8 @@ export class Session implements PacketHandler, ChannelSink {
   #makePublication(): Publication | null {
     const parts = this.#running();
     if (parts === null) return null;
-    const { client, channel, home, state } = parts;
-    this.#publication = new Publication(this, client, channel, state, home.retained);
+    const { channel, home, state } = parts;
+    this.#publication = new Publication(this, channel, state, home.retained);
     return this.#publication;
   }
 
@@ -335,8 +310,8 @@ export class Session implements PacketHandler, ChannelSink {
   /** A packet or an operation failed: the end of the connection, with the reason where the version has one. */
   failed(error: unknown): void {
     if (this.phase === "closed") return;
-    if (error instanceof MqttError) this.#end(error.reasonCode, error.clause, error.message);
-    else if (error instanceof BrokerError) this.#end(refusals[error.code], "", error.message);
+    const refusal = error instanceof BrokerError ? brokerRefusal(error, "") : error;
+    if (refusal instanceof MqttError) this.#end(refusal.reasonCode, refusal.clause, refusal.message);
     else {
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.wire.host.logger.error({ peer: this.peer, stack }, "internal error while handling a packet");

@@ -2,7 +2,7 @@ import type { VirtualHost } from "@jackalope/core/adapter";
 import type { SessionState } from "./session-state.ts";
 
 /** Begins the names of the queues behind shared subscriptions. */
-export const sharedPrefix = "$share/";
+const sharedPrefix = "$share/";
 
 /**
  * The queues behind the shared subscriptions of one virtual host: `$share/group/filter`, read by all its members in turn

@@ -2,7 +2,6 @@ import {
   BrokerError,
   type Channel,
   type ClientConnection,
-  type Consumer,
   type FieldTable,
   keyOfFilter,
   type Lsn,
@@ -10,6 +9,7 @@ import {
   type QueueSpec,
   stringField,
 } from "@jackalope/core/adapter";
+import { brokerRefusal } from "./broker-refusal.ts";
 import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import type { SubscribePacket, UnsubscribePacket } from "./rare-packets.ts";
@@ -17,6 +17,7 @@ import { reasonCodes } from "./reason-codes.ts";
 import { feedRetained, type RetainedFeed } from "./retained-feed.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import type { Session } from "./session.ts";
+import { SessionConsumers } from "./session-consumers.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SharedQueues } from "./shared-queues.ts";
 import type { SharedFilter, Subscription } from "./subscription.ts";
@@ -47,8 +48,6 @@ interface Outcome {
   readonly sequenceMax: number;
 }
 
-/** The consumer of the session's own queue; those of shared queues have their filter for a tag. */
-const ownTag = "";
 /** Answered to version 3, which has one code for every refusal. */
 const failure = 0x80;
 
@@ -59,14 +58,14 @@ const failure = 0x80;
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
   readonly #limits: MqttLimits;
-  #own: Consumer | null = null;
-  readonly #sharing = new Map<string, Consumer>();
+  readonly #consumers: SessionConsumers;
   readonly #feeds = new Map<string, RetainedFeed>();
   #closed = false;
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
     this.#limits = parts.session.wire.host.limits;
+    this.#consumers = new SessionConsumers(parts.channel, parts.state);
     // [MQTT-3.3.4-9] for all consumers of the session together.
     parts.channel.qos(parts.inFlightMax, true);
   }
@@ -97,7 +96,7 @@ export class Subscriptions {
     });
     const reason = refused === null ? {} : session.reason(refused.message);
     session.write({ cmd: "suback", messageId: packet.messageId, granted, ...reason });
-    this.#consume();
+    this.#consumers.update();
     for (const { subscription, error, isNew, sequenceMax } of outcomes) {
       // A later filter of the same packet may have taken its place.
       if (error === null && state.subscriptions.get(subscription.filter) === subscription) {
@@ -128,7 +127,7 @@ export class Subscriptions {
       const refused = outcomes.find((outcome) => outcome.error !== null)?.error ?? null;
       if (refused !== null) throw refused;
     }
-    this.#consume();
+    this.#consumers.update();
   }
 
   #hasQueue({ filter, shared }: Subscription): boolean {
@@ -165,7 +164,7 @@ export class Subscriptions {
       if (subscription.shared === null) parseSharedFilter(subscription.filter);
       checkTopicFilter(subscription.shared?.filter ?? subscription.filter);
       if (isNew && state.subscriptions.size >= this.#limits.subscriptionsPerSessionMax) {
-        throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.9.3", "the session has too many subscriptions");
+        throw new MqttError(reasonCodes.quotaExceeded, "3.9.3", "the session has too many subscriptions");
       }
       if (subscription.shared !== null) await this.#bindShared(subscription);
       else if (noQueue !== null) return { subscription, error: noQueue, isNew, sequenceMax };
@@ -233,8 +232,7 @@ export class Subscriptions {
       if (state.persistent) forgetSubscription(state, filter);
       if (subscription.shared === null) this.#unbind(filter);
       else {
-        this.#parts.channel.cancel(filter);
-        this.#sharing.delete(filter);
+        this.#consumers.leave(filter);
         shared.leave(filter, state);
       }
     });
@@ -250,41 +248,6 @@ export class Subscriptions {
       routingKey: keyOfFilter(filter),
       arguments: filterArgument(filter),
     });
-  }
-
-  /** Sees to a consumer for every queue, with acknowledgements where some subscription asks for more than QoS 0. */
-  #consume(): void {
-    const { state, channel } = this.#parts;
-    if (state.queue !== null && !state.queue.deleted) {
-      // What an earlier connection left under way is completed even where nothing asks for more than QoS 0 any more.
-      const underWay = state.hasInFlight && state.inFlight.count > 0;
-      const noAck = !state.subscriptions.acknowledges && !underWay;
-      if (this.#own === null || (this.#own.noAck && !noAck)) {
-        if (this.#own !== null) channel.cancel(this.#own.tag);
-        this.#own = this.#consumer(state.queue.name, ownTag, noAck, null);
-        this.#own.start();
-      }
-    }
-    if (state.sharedSubscriptionCount === 0) return;
-    for (const subscription of state.subscriptions) {
-      if (subscription.shared !== null) this.#share(subscription);
-    }
-  }
-
-  #share(subscription: Subscription): void {
-    const { channel } = this.#parts;
-    const { filter, qos } = subscription;
-    const existing = this.#sharing.get(filter);
-    if (existing?.adapterState === subscription) return;
-    if (existing !== undefined) channel.cancel(filter);
-    const consumer = this.#consumer(filter, filter, qos === 0, subscription);
-    this.#sharing.set(filter, consumer);
-    consumer.start();
-  }
-
-  #consumer(queueName: string, tag: string, noAck: boolean, adapterState: Subscription | null): Consumer {
-    const spec = { tag, noAck, exclusive: false, arguments: [], adapterState, settlesTransient: true };
-    return this.#parts.channel.consume(queueName, spec);
   }
 
   /** MQTT 5, 3.8.3.1; retained messages never go to shared subscriptions ([MQTT-4.8.2]). */
@@ -325,12 +288,8 @@ function filterArgument(filter: string): FieldTable {
 /** What a subscription was refused for, in MQTT's terms. Errors of our own are thrown on. */
 function refusalOf(error: unknown, parts: SubscriptionsParts, filter: string): MqttError {
   const { session, client } = parts;
-  let refusal: MqttError;
-  if (error instanceof MqttError) refusal = error;
-  else if (!(error instanceof BrokerError)) throw error;
-  else if (error.code === "access-refused")
-    refusal = new MqttError(reasonCodes.notAuthorized, "MQTT-3.9.3", error.message);
-  else refusal = new MqttError(reasonCodes.implementationSpecificError, "MQTT-3.9.3", error.message);
+  const refusal = error instanceof BrokerError ? brokerRefusal(error, "3.9.3") : error;
+  if (!(refusal instanceof MqttError)) throw error;
   const fields = { peer: session.peer, user: client.user.name, filter, reason: refusal.message };
   session.wire.host.logger.warn(fields, "subscription refused");
   return refusal;

@@ -1,10 +1,17 @@
 import { isUtf8 } from "node:buffer";
-import { emptyFieldTable, type FieldTable, headersWithOrigin, Message, Route } from "@jackalope/core/adapter";
+import {
+  emptyFieldTable,
+  type FieldTable,
+  headersWithOrigin,
+  Message,
+  parseReplyPath,
+  Route,
+} from "@jackalope/core/adapter";
 import { mqttFormat, type Qos } from "./mapping.ts";
 import { MqttError } from "./mqtt-error.ts";
 import type { ConnectPacket } from "./rare-packets.ts";
 import { reasonCodes } from "./reason-codes.ts";
-import { addressOfTopic, exactTopicBytes } from "./topic-address.ts";
+import { addressOfTopic, exactTopicBytes, type TopicAddress } from "./topic-address.ts";
 
 /** A will as its client gave it with CONNECT (MQTT 5, 3.1.2.5). */
 export interface Will {
@@ -58,7 +65,7 @@ export function willWithOrigin(will: Will, origin: FieldTable): Will {
 export function willMessage(will: Will, exchange: string): Message {
   const { topic, qos, retain, native, body } = will;
   const address = addressOfTopic(topic, exchange);
-  const route = new Route(address.exchange, address.routingKey, address.exact);
+  const route = routeOf(address);
   const prefix = address.exact === null ? Buffer.alloc(0) : exactTopicBytes(Buffer.from(topic));
   const bytes = Buffer.concat([prefix, native, body]);
   const bodyStart = bytes.length - body.length;
@@ -68,6 +75,12 @@ export function willMessage(will: Will, exchange: string): Message {
   message.persistent = qos > 0;
   if (will.expirySeconds >= 0) message.expirationMs = will.expirySeconds * 1000;
   return message;
+}
+
+/** Where the will goes: an answer to somebody's request follows the path that the request gave. */
+function routeOf({ exchange, routingKey, exact }: TopicAddress): Route {
+  const path = exchange === "" ? parseReplyPath(routingKey) : null;
+  return path === null ? new Route(exchange, routingKey, exact) : new Route(path.exchange, path.routingKey, path.topic);
 }
 
 /** For the record of a session. */

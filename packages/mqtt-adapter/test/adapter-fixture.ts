@@ -32,6 +32,8 @@ export interface FixtureOptions extends Partial<Omit<MqttAdapterOptions, "broker
   /** Default: memory. */
   readonly storage?: StorageEngine;
   readonly loopbackUsers?: readonly string[];
+  /** Messages get headers that tell who published them. */
+  readonly addsOrigin?: boolean;
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -42,7 +44,7 @@ afterEach(async () => {
 
 /** Starts a broker that ends with the test. */
 export async function startAdapter(options: FixtureOptions = {}): Promise<AdapterFixture> {
-  const { brokerLimits, clock, storage, loopbackUsers, ...adapterOptions } = options;
+  const { brokerLimits, clock, storage, loopbackUsers, addsOrigin = false, ...adapterOptions } = options;
   const log: string[] = [];
   const keep = (fields: LogFields, text: string): void => {
     log.push(`${text}: ${Object.values(fields).map(String).join(" ")}`);
@@ -51,6 +53,7 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
   const broker = await Broker.open({
     storage: storage ?? new MemoryStorage(),
     logger,
+    addsOrigin,
     ...(brokerLimits === undefined ? {} : { limits: brokerLimits }),
     ...(clock === undefined ? {} : { clock }),
     ...(loopbackUsers === undefined ? {} : { loopbackUsers }),

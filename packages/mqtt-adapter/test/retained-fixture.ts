@@ -15,7 +15,7 @@ import { MqttFormat, mqttFormat, type Qos } from "../src/mapping.ts";
 import { topicOf } from "../src/message-topic.ts";
 
 /** A delivery as it came to the sink. */
-export interface Delivered {
+interface Delivered {
   readonly topic: string;
   readonly body: string;
   readonly format: string;

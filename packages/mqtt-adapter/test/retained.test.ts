@@ -45,6 +45,21 @@ async function publishes(client: RawClient, count: number): Promise<Publish[]> {
 }
 
 describe("retained messages", () => {
+  it("tell who published them where messages do, whatever the publisher says", async () => {
+    const fixture = await startAdapter({ addsOrigin: true });
+    const publisher = await fixture.client({ clientId: "publisher" });
+    await retain(publisher, "v1.2/x", { properties: { userProperties: { "x-origin-user": "root", own: "1" } } });
+    const subscriber = await fixture.client({ clientId: "subscriber" });
+    await subscribe(subscriber, "v1.2/+");
+    const [got] = await publishes(subscriber, 1);
+    expect([got?.topic, got?.retain]).toEqual(["v1.2/x", true]);
+    expect({ ...got?.properties?.userProperties }).toMatchObject({
+      own: "1",
+      "x-origin-user": "guest",
+      "x-origin-client-id": "publisher",
+    });
+  });
+
   it("come to a new subscription by wildcard, as they were published", async () => {
     const fixture = await startAdapter();
     const publisher = await fixture.client();

@@ -50,6 +50,14 @@ describe("a will", () => {
     expect(JSON.stringify(got?.userProperties)).toBe('{"b":["1","2"],"a":"3"}');
   });
 
+  it("goes where a reply address leads that another protocol gave", async () => {
+    const fixture = await startAdapter();
+    const watching = await watcher(fixture);
+    const client = await fixture.client({ will: { ...will, topic: "$reply-to//topic/state.test" } });
+    client.destroy();
+    await willAt(watching);
+  });
+
   it("has its exact topic, with dots and all", async () => {
     const fixture = await startAdapter();
     const watching = await fixture.client({ clientId: "watcher" });

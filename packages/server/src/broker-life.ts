@@ -1,13 +1,12 @@
-import { type Broker, SystemClock } from "@jackalope/core";
+import type { Broker } from "@jackalope/core";
 import { createManagement, type Management } from "@jackalope/management";
 import { LeaseLostError } from "@jackalope/storage-redis";
 import { type BrokerState, healthOf, refusalReason } from "./broker-state.ts";
 import type { Config } from "./config/config.ts";
+import { Entrance } from "./entrance.ts";
 import { type BrokerParts, Leadership, type ProtocolPorts } from "./leadership.ts";
 import { listenEverywhere } from "./listen-everywhere.ts";
 import { isShared } from "./open-storage.ts";
-import { PortOpener } from "./port-opener.ts";
-import { Refusers } from "./refusers.ts";
 import { serverVersion } from "./server-version.ts";
 
 /** Ports that are listened on; null for none. They stay the same as long as the broker runs. */
@@ -43,31 +42,25 @@ export class ClosedEarlyError extends Error {
   }
 }
 
+const holdMs = 60_000;
+
 /** The life of one broker on its ports, over any number of times that it leads. */
 export class BrokerLife implements RunningBroker {
   readonly #config: Config;
   readonly #options: LifeOptions;
-  readonly #opener: PortOpener;
-  /** For what goes on while no broker does. */
-  readonly #clock = new SystemClock();
+  readonly #entrance: Entrance;
   #state: BrokerState = { kind: "starting" };
   #management: Management | null = null;
   #managementPort: number | null = null;
-  #ports: Ports | null = null;
   #leadership: Leadership | null = null;
   #broker: Broker | null = null;
-  #refusers: Refusers | null = null;
-  /** Clients refused before the present refusers were made. */
-  #refusedBefore = 0;
-  /** Settles when nobody is about to open a port: what is closed before would leave it open. */
-  #portsTaken: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
   /** Throws StartError where the TLS files are no good. */
   constructor(config: Config, options: LifeOptions) {
     this.#config = config;
     this.#options = options;
-    this.#opener = new PortOpener(config);
+    this.#entrance = new Entrance(config, options.logger, () => refusalReason(this.#state));
   }
 
   get broker(): Broker {
@@ -75,7 +68,7 @@ export class BrokerLife implements RunningBroker {
   }
 
   get ports(): Ports {
-    return this.#ports as Ports;
+    return { ...(this.#entrance.ports as ProtocolPorts), management: this.#managementPort };
   }
 
   get state(): BrokerState {
@@ -95,7 +88,7 @@ export class BrokerLife implements RunningBroker {
         this.#run(resolve).then(
           () => reject(new ClosedEarlyError()),
           (error: unknown) => {
-            reject(error as Error);
+            reject(error);
             // After the first time nobody waits for the rejection.
             if (this.#broker !== null) void this.#fail(error);
           },
@@ -115,7 +108,7 @@ export class BrokerLife implements RunningBroker {
   /** Leads, and whenever the lease is lost leads again. Resolves when it is closed, rejects where it cannot go on. */
   async #run(served: () => void): Promise<void> {
     for (;;) {
-      if (isShared(this.#config)) await this.#refuse();
+      if (isShared(this.#config)) await this.#entrance.refuse();
       try {
         await this.#lead(served);
       } catch (error) {
@@ -138,7 +131,7 @@ export class BrokerLife implements RunningBroker {
     const leadership: Leadership = new Leadership(this.#config, this.#options, {
       onStandby: (leader) => {
         this.#enter({ kind: "standby", leader });
-        this.#options.logger.info({ leader, ...portFields(this.#ports) }, "standby: another broker leads");
+        this.#options.logger.info({ leader, ...portFields(this.ports) }, "standby: another broker leads");
       },
       onUnreachable: (reason) => this.#enter({ kind: "unreachable", reason }),
       onLease: () => {
@@ -159,51 +152,24 @@ export class BrokerLife implements RunningBroker {
   async #serve(leadership: Leadership, broker: Broker, openedMs: number): Promise<void> {
     if (this.#closing !== null) throw new Error("closed while it was opening");
     const openedAtMs = performance.now();
-    // The ports change hands here: nothing may come between.
-    this.#dismissRefusers();
-    this.#ports = await this.#takePorts(leadership);
+    await this.#entrance.admit(leadership);
+    if (leadership.lost) throw new LeaseLostError();
     this.#broker = broker;
     this.#enter({ kind: "serving" });
     const tookMs = Math.round(openedMs + performance.now() - openedAtMs);
     const facts = { version: serverVersion, store: broker.storage.name, bind: this.#config.bind.join(","), tookMs };
-    this.#options.logger.info({ ...portFields(this.#ports), ...facts }, "ready");
+    this.#options.logger.info({ ...portFields(this.ports), ...facts }, "ready");
   }
 
   /** The lease is lost: sends the clients away, and refuses new ones. */
   async #stepDown(): Promise<void> {
     const leadership = this.#leadership as Leadership;
-    await this.#portsTaken;
+    await this.#entrance.settled();
     this.#enter({ kind: "starting" });
     const clientsGone = leadership.closeAdapters();
-    await this.#refuse();
+    await this.#entrance.refuse();
     await clientsGone;
     await leadership.close();
-  }
-
-  async #refuse(): Promise<void> {
-    if (this.#refusers !== null) return;
-    const { logger } = this.#options;
-    const refusers = new Refusers(this.#config, {
-      logger,
-      clock: this.#clock,
-      reason: () => refusalReason(this.#state),
-    });
-    this.#refusers = refusers;
-    this.#ports = await this.#takePorts(refusers);
-  }
-
-  async #takePorts(taker: Pick<Leadership, "listen">): Promise<Ports> {
-    const taking = taker.listen(this.#opener);
-    this.#portsTaken = taking.catch(() => undefined);
-    return { ...(await taking), management: this.#managementPort };
-  }
-
-  #dismissRefusers(): void {
-    const refusers = this.#refusers;
-    if (refusers === null) return;
-    this.#refusers = null;
-    this.#refusedBefore += refusers.refusedCount;
-    void refusers.close();
   }
 
   get #storeHealthy(): boolean {
@@ -224,7 +190,7 @@ export class BrokerLife implements RunningBroker {
       broker: () => (this.#state.kind === "serving" ? this.#broker : null),
       health: () => healthOf(this.#state, this.#storeHealthy),
       storeHealthy: () => this.#storeHealthy,
-      refusedCount: () => this.#refusedBefore + (this.#refusers?.refusedCount ?? 0),
+      refusedCount: () => this.#entrance.refusedCount,
     });
     this.#managementPort = await listenEverywhere(this.#management, bind, managementPort, "managementPort");
   }
@@ -236,18 +202,20 @@ export class BrokerLife implements RunningBroker {
 
   async #close(): Promise<void> {
     this.#enter({ kind: "stopping" });
-    await this.#portsTaken;
+    // The clock's timers do not keep the process, and while a store is waited for there may be nothing else.
+    const hold = setInterval(() => undefined, holdMs);
     try {
+      await this.#entrance.settled();
       await this.#leadership?.close();
     } finally {
-      await this.#refusers?.close();
+      await this.#entrance.close();
       await this.#management?.close();
-      this.#clock.close();
+      clearInterval(hold);
     }
   }
 }
 
 /** `amqpPort` and so on, for log lines. */
-function portFields(ports: Ports | null): Readonly<Record<string, number | null>> {
-  return Object.fromEntries(Object.entries(ports ?? {}).map(([name, port]) => [`${name}Port`, port as number | null]));
+function portFields(ports: Ports): Readonly<Record<string, number | null>> {
+  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [`${name}Port`, port as number | null]));
 }

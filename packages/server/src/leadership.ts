@@ -49,6 +49,7 @@ export class Leadership {
   #monitor: AlarmMonitor | null = null;
   #adapters: Adapters | null = null;
   #adaptersClosing: Promise<void> | null = null;
+  #lost = false;
   #closing: Promise<void> | null = null;
 
   /** Throws StartError where the store cannot be opened. */
@@ -56,7 +57,16 @@ export class Leadership {
     this.#config = config;
     this.#logger = parts.logger;
     this.#clock = parts.clock ?? new SystemClock();
-    this.#storage = parts.storage ?? openStorage(config, this.#clock, this.#logger, events);
+    const onLeaseLost = (error: Error): void => {
+      this.#lost = true;
+      events.onLeaseLost(error);
+    };
+    this.#storage = parts.storage ?? openStorage(config, this.#clock, this.#logger, { ...events, onLeaseLost });
+  }
+
+  /** True from the loss of the lease on. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   /** Recovers what is stored, in a shared store when this broker's turn has come. Throws StartError among others. */

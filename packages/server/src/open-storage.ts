@@ -4,6 +4,7 @@ import type { StorageEngine } from "@jackalope/core/storage";
 import { CorruptLogError, DirectoryInUseError, openLogStorage } from "@jackalope/storage-log";
 import { CorruptStreamError, openRedisStorage, UnsuitableRedisError } from "@jackalope/storage-redis";
 import type { Config } from "./config/config.ts";
+import { redisOptions } from "./redis-options.ts";
 import { StartError, systemErrorCode } from "./start-error.ts";
 
 /** What a store that several brokers share tells. */
@@ -26,18 +27,7 @@ export function isShared({ store }: Pick<Config, "store">): boolean {
 /** Makes the engine that `config.store` names. Throws StartError where that cannot be. */
 export function openStorage(config: Config, clock: Clock, logger: Logger, events: StorageEvents): StorageEngine {
   if (config.store === "memory") return new MemoryStorage();
-  if (isShared(config)) {
-    return openRedisStorage({
-      address: config.store,
-      cluster: config.clusterName,
-      leaseMs: config.redisLease,
-      waitReplicas: config.redisWaitReplicas,
-      waitAof: config.redisWaitAof,
-      clock,
-      logger,
-      ...events,
-    });
-  }
+  if (isShared(config)) return openRedisStorage({ ...redisOptions(config), ...events, clock, logger });
   makeDirectory(config.dataDir);
   return openLogStorage({
     directory: config.dataDir,

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { type Config, kebabName } from "./config/config.ts";
+import { readPem, refuseBadPem } from "./pem-file.ts";
 import { StartError } from "./start-error.ts";
 
 /**
@@ -17,29 +17,11 @@ export function readTls(config: Config): TlsOptions | undefined {
     const missing = tlsCertificate === "off" ? "tlsCertificate" : "tlsKey";
     throw new StartError(`${kebabName(missing)}: tls-certificate and tls-key belong together`);
   }
-  const tls = { cert: read("tlsCertificate", tlsCertificate), key: read("tlsKey", tlsKey) };
-  refuseBad("tlsCertificate", () => createSecureContext(tls));
+  const tls = { cert: readPem("tlsCertificate", tlsCertificate), key: readPem("tlsKey", tlsKey) };
+  refuseBadPem("tlsCertificate", () => createSecureContext(tls));
   if (tlsCa === "off") return tls;
-  const ca = read("tlsCa", tlsCa);
-  refuseBad("tlsCa", () => new X509Certificate(ca));
+  const ca = readPem("tlsCa", tlsCa);
+  refuseBadPem("tlsCa", () => new X509Certificate(ca));
   // A client without a certificate of these authorities logs in by password, as everywhere.
   return { ...tls, ca, requestCert: true, rejectUnauthorized: false };
-}
-
-type TlsFile = "tlsCertificate" | "tlsKey" | "tlsCa";
-
-function refuseBad(name: TlsFile, parse: () => unknown): void {
-  try {
-    parse();
-  } catch (error) {
-    throw new StartError(`${kebabName(name)}: ${(error as Error).message}`, error);
-  }
-}
-
-function read(name: TlsFile, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new StartError(`${kebabName(name)}: cannot read ${path}: ${(error as Error).message}`, error);
-  }
 }

@@ -104,6 +104,21 @@ test("where more is lost than is kept the broker has to start again, and writes 
   expect(await storedNumbers({ ...options, address: replica.address }, 1)).toEqual(numbers(0, 5));
 });
 
+test("commits of another broker are never taken for our own", async () => {
+  const server = await startServer();
+  const lost: LeaseLostError[] = [];
+  const store = await open({ address: server.address, cluster: "c", onLeaseLost: (error) => lost.push(error) });
+  await store.commit(appendNumbers(store, [1], 0, 5));
+  const { durable } = store.engine;
+  // As if a fail-over had brought a past back in which somebody else had written on.
+  await server.admin.hset("jackalope:{c:0}:state", "number", "50", "by", "9:somebody");
+  appendNumbers(store, [1], 5, 5);
+  store.engine.flush();
+  await until("it says so", () => lost.length > 0);
+  expect(store.engine.durable).toBe(durable);
+  await store.engine.close().catch(() => undefined);
+});
+
 test("Redis that comes back empty ends the engine", async () => {
   const server = await startServer();
   const lost: LeaseLostError[] = [];

@@ -1,6 +1,7 @@
 import type { OpenedStorage } from "@jackalope/testkit";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { LeaseLostError, openRedisStorage, type RedisStorageOptions, StoreClosedError } from "../src/index.ts";
+import { scripts } from "../src/scripts.ts";
 import { LeaseChild } from "./fixture/lease-child.ts";
 import { appendNumbers, numbers, numbersOf, open } from "./fixture/numbered.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
@@ -138,14 +139,9 @@ test("the answer to the question for the lease may get lost", async () => {
   const options = { address: proxy.address, cluster: `lease-${++clusters}`, leaseMs: 60_000 };
   const engine = openRedisStorage(options);
   const lease = `jackalope:{${options.cluster}:0}:lease`;
-  // Held up from the start: the engine connects, and its question is answered into the void.
+  proxy.holdAnswersTo(scripts.acquire.sha);
   const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
-  await until("the lease is taken", async () => {
-    proxy.holdAnswers();
-    const taken = (await server.admin.exists(lease)) === 1;
-    if (!taken) proxy.release();
-    return taken;
-  });
+  await until("the lease is taken", async () => (await server.admin.exists(lease)) === 1);
   proxy.cut();
   proxy.release();
   await recovering;

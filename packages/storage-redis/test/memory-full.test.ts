@@ -74,8 +74,8 @@ test("acknowledgements alone are durable without any memory, whole and partial o
   const third = appendNumbers(store, [2], 0, 5);
   await store.commit(third);
   await leave(-100_000);
-  store.engine.settle(1, first);
-  store.engine.settle(1, second);
+  await store.commit(store.engine.settle(1, first));
+  await store.commit(store.engine.settle(1, second));
   await store.commit(store.engine.settle(2, third));
   await store.commit(store.engine.put("gone", null));
   expect(store.failures).toEqual([]);

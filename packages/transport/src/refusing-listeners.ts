@@ -13,7 +13,7 @@ export interface RefusedClient {
 }
 
 /** How a protocol says no. Called for each client; returns what takes the client's bytes, which do not change afterwards. */
-export type Refusal = (client: RefusedClient) => (chunk: Buffer) => void;
+type Refusal = (client: RefusedClient) => (chunk: Buffer) => void;
 
 /** What an adapter's refuser is made with. */
 export interface RefuserOptions {
@@ -31,6 +31,8 @@ export interface RefusingListenersOptions extends Omit<RefuserOptions, "reason">
   readonly refusal: Refusal;
 }
 
+/** Clients that are being told at the same time; beyond it they are cut off without a word. */
+const clientsMax = 10_000;
 /** A client that has its refusal closes its side soon, or is cut off. */
 const closeTimeoutMs = 1000;
 
@@ -80,8 +82,12 @@ export class RefusingListeners {
     await closed;
   }
 
-  #accept(transport: Transport): Conversation {
+  #accept(transport: Transport): Conversation | null {
     this.#refusedCount++;
+    if (this.#clients.size >= clientsMax) {
+      transport.destroy();
+      return null;
+    }
     const { protocol, clock, logger, refusal, timeoutMs } = this.#options;
     logger.debug({ protocol, peer: `${transport.remoteAddress}:${transport.remotePort}` }, "refusing a client");
     const client: Conversation = new Conversation(transport, clock, timeoutMs, () => this.#clients.delete(client));

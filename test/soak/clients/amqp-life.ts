@@ -26,8 +26,9 @@ export class AmqpLife {
 
   cut(): void {
     // amqplib types no way to the socket.
-    const { connection } = (this.#connection ?? {}) as { connection?: { stream?: { destroy(): void } } };
-    connection?.stream?.destroy();
+    const { connection } = (this.#connection ?? {}) as { connection?: { stream?: { destroy(error: Error): void } } };
+    // It hears of errors and of the other side's end, not of a socket that is merely gone.
+    connection?.stream?.destroy(new Error("cut off"));
   }
 
   async end(): Promise<void> {

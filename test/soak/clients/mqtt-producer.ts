@@ -7,16 +7,23 @@ import { MqttLife } from "./mqtt-life.ts";
 import { Publishing } from "./publishing.ts";
 
 const inFlightMax = 40;
+/**
+ * In PUBCOMP: the broker had completed the message, and the first PUBCOMP was lost. MQTT 5, 3.7.2.1: that is no error
+ * during recovery. PUBREL goes out only where PUBREC has come, so the message is the broker's.
+ */
+const identifierNotFound = 146;
 
 /** Publishes with QoS 1 or 2; MQTT.js sends again over the next connection what was not acknowledged. */
 export class MqttProducer implements SoakProducer {
   readonly name: string;
+  readonly #ledger: Ledger;
   readonly #qos: 1 | 2;
   readonly #publishing: Publishing;
   readonly #life: MqttLife;
 
   constructor(ledger: Ledger, facts: ProducerFacts, qos: 1 | 2, rotation: Rotation, perSecond: number) {
     this.name = `producer ${facts.name}`;
+    this.#ledger = ledger;
     this.#qos = qos;
     this.#publishing = new Publishing(facts, perSecond, inFlightMax, (sequence) => this.#send(sequence));
     this.#life = new MqttLife(ledger, `soak-producer-${facts.name}`, qos === 1 ? 4 : 5, inFlightMax, rotation);
@@ -53,10 +60,19 @@ export class MqttProducer implements SoakProducer {
     const { name } = this.#publishing.facts;
     const topic = `${isForAll(sequence) ? topics.all : topics.one}/${name}`;
     this.#life.client.publish(topic, bodyOf(name, sequence), { qos: this.#qos }, (error) => {
-      if (error) this.#publishing.refuse(sequence);
+      if (error && codeOf(error) !== identifierNotFound) this.#refused(sequence, error);
       else this.#publishing.confirm(sequence);
     });
   }
+
+  #refused(sequence: number, { message }: Error): void {
+    this.#ledger.noteError(this.name, message);
+    this.#publishing.refuse(sequence);
+  }
+}
+
+function codeOf(error: Error): unknown {
+  return (error as Error & { readonly code?: unknown }).code;
 }
 
 function sequenceOf(body: Buffer): number {

@@ -31,7 +31,7 @@ export class StompLife {
       discardWebsocketOnCommFailure: true,
       onConnect: () => use.begin(this.client),
       onWebSocketClose: () => use.lost(),
-      onStompError: ({ headers, body }) => use.failed(`${headers["message"]} ${body}`),
+      onStompError: ({ headers, body }) => use.failed(`${headers["message"]}: ${body.trim()}`),
     });
     this.client.activate();
   }

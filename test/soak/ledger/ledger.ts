@@ -12,6 +12,8 @@ export class Ledger {
   readonly queues: readonly QueueFacts[];
   /** Broken promises in words. */
   readonly accusations: string[] = [];
+  /** Errors that clients were told, and how often. */
+  readonly errors: Map<string, number> = new Map();
   readonly #byName: ReadonlyMap<string, ProducerFacts>;
 
   constructor() {
@@ -30,6 +32,12 @@ export class Ledger {
 
   accuse(text: string): void {
     if (this.accusations.length < accusationsMax) this.accusations.push(text);
+  }
+
+  /** A client was told of an error that is none of the ordinary ones: for the report, or a broken promise. */
+  noteError(client: string, text: string): void {
+    if (text.startsWith("Protocol error")) this.accuse(`${client}: ${text}`);
+    this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
   }
 
   producer(name: ProducerName): ProducerFacts {

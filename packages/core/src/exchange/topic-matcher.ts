@@ -8,6 +8,8 @@ import { topicLevelsMax, topicOfKey } from "./topic-name.ts";
 /** The argument of a binding that goes by the message's MQTT topic instead of the key: a topic filter. */
 const topicFilterArgument = "x-topic-filter";
 
+const systemTopicPrefix = "$SYS/";
+
 /** One word of the binding keys that share a prefix. */
 class TrieNode {
   children: Map<string, TrieNode> | null = null;
@@ -82,7 +84,11 @@ export class TopicMatcher implements Matcher {
     found: (destination: Destination) => void,
     topic: string | null = null,
   ): void {
-    if (this.#filterCount > 0) this.matchTopic(topic ?? topicOfKey(routingKey), found);
+    if (this.#filterCount > 0) {
+      const path = topic ?? topicOfKey(routingKey);
+      // What the broker says about itself, nobody else says.
+      if (!path.startsWith(systemTopicPrefix)) this.matchTopic(path, found);
+    }
     const words = wordsOf(routingKey);
     // A pair of (node, position) is worth one visit: without this, "#.#.#" would walk a key exponentially often.
     visit(this.#root, words, 0, found, new Map());

@@ -56,6 +56,12 @@ describe("a binding with a topic filter", () => {
     expect(refused).toBe("precondition-failed: argument 'x-topic-filter' of a binding must be a string");
   });
 
+  test("does not take what others claim that the broker says about itself", async () => {
+    await broker.bind("amq.topic", "device", "$SYS.#", { "x-topic-filter": "$SYS/#" });
+    publish("amq.topic", "$SYS.uptime", "false");
+    expect(channel.drain("device")).toEqual([]);
+  });
+
   test("alone is asked where a message is for MQTT clients only", async () => {
     await broker.bind("amq.topic", "device", "$SYS.#", { "x-topic-filter": "$SYS/#" });
     await broker.bind("amq.topic", "application", "#");

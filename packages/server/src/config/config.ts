@@ -21,6 +21,15 @@ export interface Config extends ConfigurableLimits {
   readonly redisLease: number;
   readonly redisWaitReplicas: number;
   readonly redisWaitAof: boolean;
+  readonly redisTimeout: number;
+  /** A path, or "off". */
+  readonly redisTlsCa: string;
+  readonly redisTlsCertificate: string;
+  readonly redisTlsKey: string;
+  /** A name, or "off". */
+  readonly redisTlsServerName: string;
+  readonly redisSentinelUser: string;
+  readonly redisSentinelPassword: string;
   readonly bind: readonly string[];
   readonly amqpPort: Port;
   readonly amqpTlsPort: Port;

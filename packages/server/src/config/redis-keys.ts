@@ -1,8 +1,8 @@
 import type { Config } from "./config.ts";
 import type { ConfigKey } from "./config-keys.ts";
-import { count, duration, onOff, textLike } from "./value-kinds.ts";
+import { count, duration, onOff, text, textLike } from "./value-kinds.ts";
 
-type RedisConfig = Pick<Config, "clusterName" | "redisLease" | "redisWaitReplicas" | "redisWaitAof">;
+type RedisConfig = Pick<Config, "clusterName" | Extract<keyof Config, `redis${string}`>>;
 
 const section = "Redis";
 
@@ -38,5 +38,49 @@ export const redisKeys: { readonly [Name in keyof RedisConfig]: ConfigKey<RedisC
     description:
       "Confirms a message when it is in Redis' append-only file on disk, and in that of `redis-wait-replicas` replicas " +
       "(`WAITAOF`, from Redis 7.2 on).",
+  },
+  redisTimeout: {
+    section,
+    kind: duration(100, 600_000),
+    default: 5000,
+    description: "Redis is given so long for an answer, and for a connection, before the connection is made anew.",
+  },
+  redisTlsCa: {
+    section,
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description:
+      "Certificates of the authorities that may sign that of Redis, in PEM, for rediss addresses. `off`: those that " +
+      "Node knows.",
+  },
+  redisTlsCertificate: {
+    section,
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description: "The broker's own certificate, in PEM, where Redis asks for one.",
+  },
+  redisTlsKey: {
+    section,
+    kind: text("FILE|off", "a path, or off"),
+    default: "off",
+    description: "Private key of that certificate, in PEM.",
+  },
+  redisTlsServerName: {
+    section,
+    kind: text("NAME|off", "a name, or off"),
+    default: "off",
+    description: "The name in the certificate of Redis. `off`: the host in the address.",
+  },
+  redisSentinelUser: {
+    section,
+    kind: text("NAME|off", "a name, or off"),
+    default: "off",
+    description: "Who the broker is to the sentinels; the user in the address is for the servers behind them.",
+  },
+  redisSentinelPassword: {
+    section,
+    kind: text("PASSWORD|off", "a password, or off"),
+    default: "off",
+    description: "Password for the sentinels.",
   },
 };

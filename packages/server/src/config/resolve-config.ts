@@ -3,7 +3,12 @@ import { configKeys, configNames } from "./config-keys.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
 /** Settings whose values are not shown. */
-const secrets = new Set<keyof Config>(["defaultPassword", "mqttAnonymousPassword", "stompAnonymousPassword"]);
+const secrets = new Set<keyof Config>([
+  "defaultPassword",
+  "mqttAnonymousPassword",
+  "stompAnonymousPassword",
+  "redisSentinelPassword",
+]);
 
 /** Settings that may not be; `message` has a line for each, fit for a person. */
 export class ConfigError extends Error {
