@@ -6,6 +6,7 @@ import type { Keys } from "./layout.ts";
 import { failureOf, LeaseLostError } from "./redis-error.ts";
 import { relieve } from "./relief.ts";
 import type { ScriptCall } from "./script-call.ts";
+import { SlabPool } from "./slab-pool.ts";
 import type { StreamList } from "./stream-list.ts";
 import type { Unsettled } from "./unsettled.ts";
 
@@ -59,7 +60,7 @@ const waitMs = 1000;
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
-  gathering: Commit = new Commit();
+  gathering: Commit;
   durable: Lsn;
   lastLsn: Lsn;
   commits = 0;
@@ -68,6 +69,7 @@ export class CommitLoop {
   inGroup = false;
   /** What keeps commits from being durable, null while nothing does. */
   failure: Error | null = null;
+  readonly #pool = new SlabPool();
   readonly #kept = new KeptCommits();
   #line: InLine[] = [];
   /** How many of the line are sent, and of those answered but not known to be on replicas. */
@@ -85,6 +87,7 @@ export class CommitLoop {
 
   constructor(options: CommitLoopOptions) {
     this.#options = options;
+    this.gathering = new Commit(this.#pool);
     this.#lastNumber = options.lastNumber;
     this.lastLsn = options.lastLsn;
     this.durable = options.lastLsn;
@@ -155,7 +158,7 @@ export class CommitLoop {
 
   #seal(): void {
     const commit = this.gathering;
-    this.gathering = new Commit();
+    this.gathering = new Commit(this.#pool);
     const { keys, streams, unsettled } = this.#options;
     commit.seal(++this.#lastNumber, this.lastLsn, keys, streams, unsettled);
     unsettled.sealed();
@@ -231,7 +234,7 @@ export class CommitLoop {
       this.#lineBytes -= commit.bytes;
       this.commits++;
       this.durable = commit.lastLsn;
-      this.#kept.keep({ number, call, bytes: commit.bytes });
+      this.#kept.keep({ number, call, bytes: commit.bytes, writers: commit.writers });
       this.#options.committed(commit);
     }
     this.#retryMs = retryMsMin;

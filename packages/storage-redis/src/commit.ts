@@ -3,6 +3,7 @@ import { type Entry, noted, stored, touched } from "./entry.ts";
 import { EntryWriter } from "./entry-writer.ts";
 import { entryId, type Keys } from "./layout.ts";
 import { ScriptCall } from "./script-call.ts";
+import type { SlabPool } from "./slab-pool.ts";
 import type { StreamList } from "./stream-list.ts";
 import type { Unsettled } from "./unsettled.ts";
 
@@ -32,10 +33,15 @@ export class Commit {
   /** The entries that are being written to, by stream. */
   readonly #open = new Map<number, EntryWriter>();
   #lastWriter: EntryWriter | null = null;
+  readonly #pool: SlabPool;
   #finished: readonly Entry[] = [];
   #orphans: ReadonlyMap<number, readonly number[]> = new Map();
   /** What the script gets, made once: after a lost answer the very same is sent again. */
   #call: ScriptCall | null = null;
+
+  constructor(pool: SlabPool) {
+    this.#pool = pool;
+  }
 
   get empty(): boolean {
     return this.writers.length === 0 && this.touched.length === 0 && this.definitions.size === 0;
@@ -57,7 +63,7 @@ export class Commit {
       writer.add(lsn, message, queueIds);
       return null;
     }
-    const next = new EntryWriter(streamId, lsn);
+    const next = new EntryWriter(streamId, lsn, this.#pool);
     next.add(lsn, message, queueIds);
     this.#open.set(streamId, next);
     this.#lastWriter = next;

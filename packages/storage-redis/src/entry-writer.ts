@@ -3,9 +3,10 @@ import { Entry } from "./entry.ts";
 import { GrowingBytes } from "./growing-bytes.ts";
 import { Holders, setsMax } from "./holders.ts";
 import { indexBytes, persistentFlag, sharedStream } from "./layout.ts";
+import type { SlabPool } from "./slab-pool.ts";
 
-/** Messages of an entry: to read one of them is to read all of them. */
-const entryMessagesMax = 1024;
+/** Messages of an entry: to read one of them is to read all of them. Their index fits into 32 KiB. */
+const entryMessagesMax = 800;
 /** Bytes of an entry, for the same reason. A larger message has an entry of its own. */
 const entryBytesMax = 128 * 1024;
 /** Pairs of message and queue: the note of what is settled, a bit for each, is written again whenever there is news. */
@@ -18,8 +19,8 @@ const noBytes = Buffer.alloc(0);
 /** Gathers what one commit adds to one stream: the fields of an entry (layout.ts). */
 export class EntryWriter {
   readonly entry: Entry;
-  readonly index: GrowingBytes = new GrowingBytes(firstIndexBytes);
-  readonly data: GrowingBytes = new GrowingBytes(firstDataBytes);
+  readonly index: GrowingBytes;
+  readonly data: GrowingBytes;
   readonly #routes: (readonly [exchange: string, routingKey: string, formatId: string])[] = [];
   /** Places in the list of routes, by route and format. */
   readonly #places = new Map<Route, Map<MessageFormat, number>>();
@@ -30,7 +31,9 @@ export class EntryWriter {
   #sets: Map<string, number> | null = null;
   #lastSet = 0;
 
-  constructor(streamId: number, firstLsn: number) {
+  constructor(streamId: number, firstLsn: number, pool: SlabPool) {
+    this.index = new GrowingBytes(pool, firstIndexBytes);
+    this.data = new GrowingBytes(pool, firstDataBytes);
     this.entry = new Entry(streamId, firstLsn, streamId === sharedStream ? new Holders() : null);
   }
 
@@ -76,6 +79,12 @@ export class EntryWriter {
   /** Bytes gathered, about. */
   get bytes(): number {
     return this.index.length + this.data.length;
+  }
+
+  /** The memory may be used for something else. */
+  release(): void {
+    this.index.release();
+    this.data.release();
   }
 
   #addIndex(lsn: number, message: Message, keysBytes: number, set: number): void {

@@ -1,14 +1,20 @@
+import type { SlabPool } from "./slab-pool.ts";
+
 const none = Buffer.alloc(0);
 const noView = new DataView(new ArrayBuffer(0));
+/** Steps are large: each of them copies what there is. */
+const growth = 4;
 
-/** Bytes gathered one behind the other. */
+/** Bytes gathered one behind the other, in memory of a pool. */
 export class GrowingBytes {
   buffer: Buffer = none;
   view: DataView = noView;
   length = 0;
   readonly #firstBytes: number;
+  readonly #pool: SlabPool;
 
-  constructor(firstBytes: number) {
+  constructor(pool: SlabPool, firstBytes: number) {
+    this.#pool = pool;
     this.#firstBytes = firstBytes;
   }
 
@@ -25,9 +31,18 @@ export class GrowingBytes {
     return this.buffer.subarray(0, this.length);
   }
 
+  /** Gives the memory back: nobody looks at `bytes` any more. */
+  release(): void {
+    this.#pool.give(this.buffer);
+    this.buffer = none;
+    this.view = noView;
+    this.length = 0;
+  }
+
   #grow(needed: number): void {
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#firstBytes, this.buffer.length * 2));
+    const larger = this.#pool.take(Math.max(needed, this.#firstBytes, this.buffer.length * growth));
     this.buffer.copy(larger, 0, 0, this.length);
+    this.#pool.give(this.buffer);
     this.buffer = larger;
     this.view = new DataView(larger.buffer, larger.byteOffset, larger.length);
   }

@@ -1,3 +1,4 @@
+import type { EntryWriter } from "./entry-writer.ts";
 import type { ScriptCall } from "./script-call.ts";
 
 /** What is left of a commit that Redis has confirmed. */
@@ -5,6 +6,8 @@ export interface KeptCommit {
   readonly number: number;
   readonly call: ScriptCall;
   readonly bytes: number;
+  /** Whose memory the call looks at. */
+  readonly writers: readonly EntryWriter[];
 }
 
 const keptBytesMax = 16 * 1024 * 1024;
@@ -24,7 +27,9 @@ export class KeptCommits {
     this.#commits.push(commit);
     this.#bytes += commit.bytes;
     while (this.#bytes > keptBytesMax || this.#commits.length - this.#head > keptCommitsMax) {
-      this.#bytes -= (this.#commits[this.#head++] as KeptCommit).bytes;
+      const { bytes, writers } = this.#commits[this.#head++] as KeptCommit;
+      this.#bytes -= bytes;
+      for (const writer of writers) writer.release();
     }
     if (this.#head < keptCommitsMax) return;
     this.#commits = this.#commits.slice(this.#head);

@@ -2,6 +2,7 @@ import { createConnection, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { AbstractConnector, Command, Redis } from "ioredis";
 import type { RedisHost } from "./address.ts";
+import { encodeCommand } from "./encode-command.ts";
 import { scripts } from "./scripts.ts";
 
 /** An argument of a Redis command. */
@@ -29,6 +30,17 @@ export interface ClientOptions {
   readonly tls: RedisTls | null;
   /** What CLIENT LIST shows. */
   readonly name: string;
+}
+
+/** A command that goes to the socket in parts, as it is: the library would copy it into one piece first. */
+class PartsCommand extends Command {
+  override toWritable(socket: object): Buffer {
+    const parts = encodeCommand(this.name, this.args as Argument[]);
+    const last = parts.pop() as Buffer;
+    for (const part of parts) (socket as Socket).write(part);
+    // The library writes what it is given.
+    return last;
+  }
 }
 
 /** Opens the library's sockets: it would listen to the first error of a socket only, and the next one end the process. */
@@ -61,6 +73,7 @@ class SocketConnector extends AbstractConnector {
 export class RedisClient {
   readonly #redis: Redis;
   readonly #options: ClientOptions;
+  #socket: Socket | null = null;
   #lastError: Error | null = null;
   #ended = false;
 
@@ -68,7 +81,10 @@ export class RedisClient {
   constructor(host: RedisHost, options: ClientOptions, connectTimeoutMs: number, ended: (error: Error) => void) {
     this.#options = options;
     const { tls } = options;
-    const open = (): Socket => (tls === null ? createConnection(host) : connectTls({ ...host, ...tlsOptions(tls) }));
+    const open = (): Socket => {
+      this.#socket = tls === null ? createConnection(host) : connectTls({ ...host, ...tlsOptions(tls) });
+      return this.#socket;
+    };
     this.#redis = new Redis({
       Connector: class extends SocketConnector {
         constructor() {
@@ -118,9 +134,13 @@ export class RedisClient {
     await Promise.all(Object.values(scripts).map(({ lua }) => this.send("SCRIPT", ["LOAD", lua])));
   }
 
-  /** Sends one command, its name in capitals. Rejects with what Redis says, and where the connection is gone. */
+  /**
+   * Sends one command, its name in capitals. Rejects with what Redis says, and where the connection is gone. Large
+   * arguments must stay as they are until it is settled.
+   */
   send(command: string, args: readonly Argument[]): Promise<Reply> {
-    const sent = this.#redis.sendCommand(new Command(command, args as Argument[], { replyEncoding: null }));
+    this.#cork();
+    const sent = this.#redis.sendCommand(new PartsCommand(command, args as Argument[], { replyEncoding: null }));
     return sent as Promise<Reply>;
   }
 
@@ -128,6 +148,14 @@ export class RedisClient {
   async subscribe(channel: string, listener: () => void): Promise<void> {
     this.#redis.on("message", listener);
     await this.#redis.subscribe(channel);
+  }
+
+  /** All that is sent in one turn is one write. */
+  #cork(): void {
+    const socket = this.#socket;
+    if (socket === null || socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   /** What was sent and is not answered is rejected. */

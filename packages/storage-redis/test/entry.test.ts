@@ -7,10 +7,11 @@ import { EntryReader, forEachRow } from "../src/entry-reader.ts";
 import { EntryWriter } from "../src/entry-writer.ts";
 import { Holders } from "../src/holders.ts";
 import { CorruptIndexError } from "../src/redis-error.ts";
+import { SlabPool } from "../src/slab-pool.ts";
 
 /** Writes messages as a commit does, and gives the fields as Redis returns them. */
 function write(streamId: number, rows: readonly { lsn: number; message: Message; queueIds: readonly number[] }[]) {
-  const writer = new EntryWriter(streamId, rows[0]?.lsn ?? 1);
+  const writer = new EntryWriter(streamId, rows[0]?.lsn ?? 1, new SlabPool());
   for (const { lsn, message, queueIds } of rows) writer.add(lsn, message, queueIds);
   const fields = new Map<string, Buffer>();
   const pairs = writer.fields;
