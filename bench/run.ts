@@ -7,6 +7,7 @@ import { describeMachine } from "./src/machine.ts";
 import type { Peer, PeerName } from "./src/peer.ts";
 import { aedes } from "./src/peers/aedes.ts";
 import { jackalope } from "./src/peers/jackalope.ts";
+import { jackalopeRedis } from "./src/peers/jackalope-redis.ts";
 import { lavinmq } from "./src/peers/lavinmq.ts";
 import { mosquitto } from "./src/peers/mosquitto.ts";
 import { rabbitmq } from "./src/peers/rabbitmq.ts";
@@ -23,7 +24,7 @@ const note = (text: string): void => console.error(text);
 /** The peers that were asked for and are installed, with the table's names for them; says which are missing. */
 function findPeers(wanted: readonly PeerName[]): { peers: Peer[]; columns: Map<PeerName, string> } {
   const columns = new Map<PeerName, string>();
-  const peers = [ruler, rabbitmq, lavinmq, mosquitto, aedes, jackalope].filter((peer) => {
+  const peers = [ruler, rabbitmq, lavinmq, mosquitto, aedes, jackalope, jackalopeRedis].filter((peer) => {
     if (!wanted.includes(peer.name)) return false;
     const title = peer.find();
     if (title === null) note(`${peer.name} is not installed here: its column and the comparisons with it are left out`);

@@ -40,7 +40,7 @@ struct plan {
   double warm_up_seconds; /* publishing before the measurement begins */
   double rate;            /* messages a second for all producers together; 0 publishes as fast as the window lets */
   double stall_seconds;
-  const char *broker_pids;
+  const char *broker_pids, *store_pids;
 };
 extern struct plan plan;
 
@@ -157,7 +157,7 @@ void raise_file_limit(uint64_t files);
 
 /* report.c */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
-struct outcome { double seconds, broker_cpu, own_cpu; uint64_t sent, delivered, confirmed, expected, left_over; };
+struct outcome { double seconds, broker_cpu, store_cpu, own_cpu; uint64_t sent, delivered, confirmed, expected, left_over; };
 void report(const struct outcome *outcome);
 /* ,"name":{percentiles in microseconds}, or nothing where nothing was counted. */
 void print_latency(const char *name, const struct histogram *histogram);

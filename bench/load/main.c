@@ -15,7 +15,7 @@ static struct connection **producers, **consumers;
 static int epoll, timer;
 
 /* Where the measurement stands: everything is counted from here, so a warm-up only moves it. */
-static struct { uint64_t began, sent, delivered, confirmed; double broker_cpu, own_cpu; } mark;
+static struct { uint64_t began, sent, delivered, confirmed; double broker_cpu, store_cpu, own_cpu; } mark;
 static uint64_t publishing_began;
 
 static double own_cpu_seconds(void) {
@@ -31,6 +31,7 @@ static void begin_measurement(void) {
   mark.delivered = tally.delivered_total;
   mark.confirmed = tally.confirmed_total;
   mark.broker_cpu = broker_cpu_seconds(plan.broker_pids);
+  mark.store_cpu = broker_cpu_seconds(plan.store_pids);
   mark.own_cpu = own_cpu_seconds();
   mark.began = monotonic_ns();
 }
@@ -178,6 +179,7 @@ static uint64_t run(void) {
 static struct outcome measured(uint64_t ended) {
   return (struct outcome){.seconds = (double)(ended - mark.began) / 1e9,
                           .broker_cpu = broker_cpu_seconds(plan.broker_pids) - mark.broker_cpu,
+                          .store_cpu = broker_cpu_seconds(plan.store_pids) - mark.store_cpu,
                           .own_cpu = own_cpu_seconds() - mark.own_cpu,
                           .sent = tally.sent_total - mark.sent,
                           .delivered = tally.delivered_total - mark.delivered,

@@ -42,11 +42,12 @@ static const char usage[] =
     "  --abrupt               drop the sockets at the end instead of closing and cleaning up\n"
     "  --burst 32768          bytes published between two looks at the sockets\n"
     "  --heartbeat 0 --stall 10 (seconds)\n"
-    "  --broker-pids P[,P]    measure the CPU time of these processes and their descendants\n";
+    "  --broker-pids P[,P]    measure the CPU time of these processes and their descendants\n"
+    "  --store-pids P[,P]     the same of the server that keeps the broker's store, told apart\n";
 
 enum option_id {
   PROTOCOL = 1, CONSUMER_PROTOCOL, HOST, PORT, CONSUMER_PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
-  CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS,
+  CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS, STORE_PIDS,
   QOS, RETAIN, WILDCARD, OWN_KEYS, SUBSCRIPTIONS, HELP
 };
 
@@ -57,7 +58,7 @@ static const struct option options[] = {
     {"rate", 1, 0, RATE}, {"confirms", 0, 0, CONFIRMS}, {"acks", 0, 0, ACKS}, {"prefetch", 1, 0, PREFETCH}, {"ack-every", 1, 0, ACK_EVERY},
     {"durable", 0, 0, DURABLE}, {"topic", 0, 0, TOPIC}, {"keys", 1, 0, KEYS}, {"queue", 1, 0, QUEUE}, {"keep", 0, 0, KEEP}, {"abrupt", 0, 0, ABRUPT},
     {"first-sequence", 1, 0, FIRST_SEQUENCE}, {"burst", 1, 0, BURST}, {"heartbeat", 1, 0, HEARTBEAT}, {"stall", 1, 0, STALL},
-    {"broker-pids", 1, 0, BROKER_PIDS}, {"qos", 1, 0, QOS}, {"retain", 0, 0, RETAIN}, {"wildcard", 0, 0, WILDCARD},
+    {"broker-pids", 1, 0, BROKER_PIDS}, {"store-pids", 1, 0, STORE_PIDS}, {"qos", 1, 0, QOS}, {"retain", 0, 0, RETAIN}, {"wildcard", 0, 0, WILDCARD},
     {"own-keys", 0, 0, OWN_KEYS}, {"subscriptions", 1, 0, SUBSCRIPTIONS}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
 
 static uint64_t whole_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum) {
@@ -99,6 +100,7 @@ static void take_text_or_flag(enum option_id id, const char *text) {
     case MODE: plan.mode = mode_named(text); break;
     case QUEUE: plan.queue = text; break;
     case BROKER_PIDS: plan.broker_pids = text; break;
+    case STORE_PIDS: plan.store_pids = text; break;
     case CONFIRMS: plan.confirms = true; break;
     case ACKS: plan.acks = true; break;
     case DURABLE: plan.durable = true; break;

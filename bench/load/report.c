@@ -51,5 +51,6 @@ void report(const struct outcome *outcome) {
   print_latency("deliveryMicroseconds", &tally.delivery);
   print_latency("confirmMicroseconds", &tally.confirm);
   if (plan.broker_pids != NULL) printf(",\"brokerMicrosecondsPerMessage\":%.3f", per(outcome->broker_cpu * 1e6, messages));
+  if (plan.store_pids != NULL) printf(",\"storeMicrosecondsPerMessage\":%.3f", per(outcome->store_cpu * 1e6, messages));
   printf(",\"generatorMicrosecondsPerMessage\":%.3f}\n", per(outcome->own_cpu * 1e6, messages));
 }

@@ -53,13 +53,17 @@ export class Bench {
 
   /** A process with nothing in its past. The caller stops it, or the end of the bench does. */
   async startFresh(name: PeerName, features: PeerFeatures = {}): Promise<RunningPeer> {
-    const directory = mkdtempSync(join(this.directory, `${name}-`));
-    return this.startAt(name, {
-      directory,
+    return this.startAt(name, await this.freshPlace(name, features));
+  }
+
+  /** A place where nobody was before. */
+  async freshPlace(name: PeerName, features: PeerFeatures = {}): Promise<PeerPlace> {
+    return {
+      directory: mkdtempSync(join(this.directory, `${name}-`)),
       port: await freePort(),
       ...(features.stomp === true && { stomp: { port: await freePort(), webSocketPort: await freePort() } }),
       ...(features.mqtt === true && { mqttPort: await freePort() }),
-    });
+    };
   }
 
   /** Starts a peer on a place that an earlier process of it left. */

@@ -31,6 +31,8 @@ export interface LoadResult {
   readonly deliveryMicroseconds?: Latency;
   readonly confirmMicroseconds?: Latency;
   readonly brokerMicrosecondsPerMessage: number;
+  /** Of the server that keeps the store, where there is one. */
+  readonly storeMicrosecondsPerMessage?: number;
   readonly generatorMicrosecondsPerMessage: number;
 }
 
@@ -116,7 +118,9 @@ function startGenerator(peer: RunningPeer, options: LoadOptions): ChildProcessWi
   const flags = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
-  const child = spawn(program, [...portFlags(peer, options), "--broker-pids", String(peer.processId), ...flags]);
+  const processes = ["--broker-pids", String(peer.processId)];
+  if (peer.storeProcessId !== undefined) processes.push("--store-pids", String(peer.storeProcessId));
+  const child = spawn(program, [...portFlags(peer, options), ...processes, ...flags]);
   child.stderr.resume(); // the same text is in the JSON line
   return child;
 }

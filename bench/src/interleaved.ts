@@ -46,13 +46,20 @@ export function medians(outcomes: Outcomes, figure: (result: LoadResult) => numb
   return figures;
 }
 
-/** The broker's CPU time a message, for the brackets. */
+/** The broker's CPU time a message, for the brackets; and that of the server that keeps its store. */
 export function cpuDetails(outcomes: Outcomes): Map<PeerName, string> {
   const details = new Map<PeerName, string>();
+  const stores = medians(outcomes, (result) => result.storeMicrosecondsPerMessage ?? 0);
   for (const [name, value] of medians(outcomes, (result) => result.brokerMicrosecondsPerMessage)) {
-    if (typeof value === "number") details.set(name, `${value.toFixed(value < 10 ? 2 : 0)} µs`);
+    const store = stores.get(name);
+    if (typeof value !== "number") continue;
+    details.set(name, typeof store === "number" && store > 0 ? `${micros(value)} + ${micros(store)}` : micros(value));
   }
   return details;
+}
+
+function micros(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 0)} µs`;
 }
 
 /** A row of delivered messages a second with the broker's CPU time. */

@@ -1,5 +1,5 @@
 /** In the order of the table's columns. */
-export const peerNames = ["ruler", "rabbitmq", "lavinmq", "mosquitto", "aedes", "jackalope"] as const;
+export const peerNames = ["ruler", "rabbitmq", "lavinmq", "mosquitto", "aedes", "jackalope", "jackalope-redis"] as const;
 export type PeerName = (typeof peerNames)[number];
 
 /** Those that speak AMQP 0-9-1. */
@@ -35,6 +35,8 @@ export interface RunningPeer {
   readonly name: PeerName;
   readonly place: PeerPlace;
   readonly processId: number;
+  /** The server that keeps its store, where that is a process of its own. */
+  readonly storeProcessId?: number;
   /** Orderly, as an operator would. */
   stop(): Promise<void>;
   /** SIGKILL. */

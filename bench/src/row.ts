@@ -39,6 +39,13 @@ export function ratioCheck(
   return { text: `× ${peer}`, value, bound, kind: "at least" };
 }
 
+/** One peer's figure divided by another's, which should be at least `bound`. */
+export function ratioOf(figures: Row["figures"], own: PeerName, other: PeerName, bound: number): Check {
+  const [mine, theirs] = [figures.get(own), figures.get(other)];
+  const value = typeof mine === "number" && typeof theirs === "number" && theirs > 0 ? mine / theirs : null;
+  return { text: `× ${other}`, value, bound, kind: "at least" };
+}
+
 /** Jackalope's own figure, which should be at least `bound`. */
 export function floorCheck(figures: Row["figures"], unit: string, bound: number): Check {
   return { ...limitCheck(figures, unit, bound), kind: "at least" };

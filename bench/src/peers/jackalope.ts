@@ -14,28 +14,32 @@ const closedListeners = ["--management-port", "--mqtt-ws-port"];
 export const jackalope: Peer = {
   name: "jackalope",
   find: () => (existsSync(command) ? `jackalope ${checkoutVersion()}` : null),
-  async start(place: PeerPlace): Promise<RunningPeer> {
-    const started = new StartedProcess({
-      command: process.execPath,
-      arguments: [
-        ...[command, "--bind", "127.0.0.1", "--amqp-port", String(place.port)],
-        ...["--data-dir", join(place.directory, "data"), "--log-level", "warn"],
-        ...closedListeners.flatMap((flag) => [flag, "off"]),
-        ...["--mqtt-port", String(place.mqttPort ?? "off")],
-        ...["--stomp-port", String(place.stomp?.port ?? "off")],
-        ...["--stomp-ws-port", String(place.stomp?.webSocketPort ?? "off")],
-      ],
-      logFile: join(place.directory, "jackalope.log"),
-    });
-    await amqpReady(place.port, started);
-    if (place.stomp !== undefined) {
-      await portReady(place.stomp.port, started);
-      await portReady(place.stomp.webSocketPort, started);
-    }
-    if (place.mqttPort !== undefined) await mqttReady(place.mqttPort, started);
-    return { name: "jackalope", place, processId: started.id, stop: () => started.stop(), kill: () => started.kill() };
-  },
+  start: (place: PeerPlace): Promise<RunningPeer> => startJackalope(place, []),
 };
+
+/** Starts it with further arguments. */
+export async function startJackalope(place: PeerPlace, further: readonly string[]): Promise<RunningPeer> {
+  const started = new StartedProcess({
+    command: process.execPath,
+    arguments: [
+      ...[command, "--bind", "127.0.0.1", "--amqp-port", String(place.port)],
+      ...["--data-dir", join(place.directory, "data"), "--log-level", "warn"],
+      ...further,
+      ...closedListeners.flatMap((flag) => [flag, "off"]),
+      ...["--mqtt-port", String(place.mqttPort ?? "off")],
+      ...["--stomp-port", String(place.stomp?.port ?? "off")],
+      ...["--stomp-ws-port", String(place.stomp?.webSocketPort ?? "off")],
+    ],
+    logFile: join(place.directory, "jackalope.log"),
+  });
+  await amqpReady(place.port, started);
+  if (place.stomp !== undefined) {
+    await portReady(place.stomp.port, started);
+    await portReady(place.stomp.webSocketPort, started);
+  }
+  if (place.mqttPort !== undefined) await mqttReady(place.mqttPort, started);
+  return { name: "jackalope", place, processId: started.id, stop: () => started.stop(), kill: () => started.kill() };
+}
 
 function checkoutVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(join(checkoutDirectory, "package.json"), "utf8"));

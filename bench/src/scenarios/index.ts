@@ -20,6 +20,8 @@ import {
   mqttQos1,
   mqttQos2,
 } from "./mqtt.ts";
+import { redisBacklog } from "./redis-backlog.ts";
+import { redisDurable } from "./redis-durable.ts";
 import { stompAcks, stompAutoAck, stompBridge, stompFanOut } from "./stomp.ts";
 import { webSocketSubscribers } from "./web-socket-subscribers.ts";
 
@@ -49,4 +51,6 @@ export const scenarios: readonly Scenario[] = [
   mqttSubscriptions,
   mqttConnections,
   mqttRetained,
+  redisDurable,
+  redisBacklog,
 ];

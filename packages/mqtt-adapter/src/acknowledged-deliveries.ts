@@ -62,6 +62,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
   /** What the group of `#settleAndRecord` works on. */
   #settledTag = 0;
   #settledId = 0;
+  #settledOrder = 0;
 
   constructor(channel: Channel, state: MessageState, parts: AcknowledgedParts) {
     this.#channel = channel;
@@ -259,6 +260,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     if (flight.recorded) {
       this.#settledTag = tag;
       this.#settledId = flight.packetId;
+      this.#settledOrder = flight.order;
       // One group: after a crash the message is not sent again, or it is sent again under the same identifier.
       flight.durableAt = this.#store.atomic(this.#settleAndRecord);
       this.#sendRelease(flight);
@@ -270,7 +272,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
 
   readonly #settleAndRecord: () => void = () => {
     const tag = this.#settledTag;
-    this.#records.released(this.#settledId);
+    this.#records.released(this.#settledId, this.#settledOrder);
     if (tag !== 0) this.#channel.ack(tag, false);
   };
 
@@ -304,7 +306,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
       return;
     }
     this.#inFlight.release(flight);
-    if (flight.recorded) flight.durableAt = this.#records.released(flight.packetId);
+    if (flight.recorded) flight.durableAt = this.#records.released(flight.packetId, flight.order);
     this.#sendRelease(flight);
   }
 

@@ -150,8 +150,12 @@ export class InFlight {
     const flight = this.#begin(packetId, 2);
     flight.sent = true;
     flight.recorded = true;
-    if ("released" in record) this.release(flight);
-    else this.#returned.set(record.lsn, flight);
+    if ("released" in record) {
+      this.release(flight);
+      // Further records go on from here, or the next restart would mix old and new ones.
+      flight.order = record.released;
+      this.#lastOrder = Math.max(this.#lastOrder, record.released);
+    } else this.#returned.set(record.lsn, flight);
   }
 
   /** Identifiers with a record. */

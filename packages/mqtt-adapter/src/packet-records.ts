@@ -6,16 +6,18 @@ import type { MessageState } from "./message-session.ts";
  * names are JSON arrays of client id and packet identifier.
  *
  *     mqtt-received   stored with the published message    removed at PUBREL, before PUBCOMP leaves
- *     mqtt-sent       stored before PUBLISH leaves         {"released":true} at PUBREC, before PUBREL leaves
+ *     mqtt-sent       stored before PUBLISH leaves         {"released":ORDER} at PUBREC, before PUBREL leaves
  */
 const receivedRecordKind = "mqtt-received";
 const sentRecordKind = "mqtt-sent";
 
-/** A value of `mqtt-sent`: the Lsn of the message, or that the receiver has it. */
-export type SentRecord = { readonly lsn: Lsn } | { readonly released: true };
+/**
+ * A value of `mqtt-sent`: the Lsn of the message; or that the receiver has it, and a number that grows from one PUBREC to
+ * the next, because engines tell records in any order and PUBRELs have one ([MQTT-4.6.0-4]).
+ */
+export type SentRecord = { readonly lsn: Lsn } | { readonly released: number };
 
 const nothing = Buffer.alloc(0);
-const released = Buffer.from('{"released":true}');
 
 /** Writes the records of one session. */
 export class PacketRecords {
@@ -42,9 +44,9 @@ export class PacketRecords {
     return this.#host.records.put(sentRecordKind, this.#name(packetId), Buffer.from(`{"lsn":${lsn}}`));
   }
 
-  /** Its PUBREC came. Belongs into one `atomic` with the acknowledgement. */
-  released(packetId: number): Lsn {
-    return this.#host.records.put(sentRecordKind, this.#name(packetId), released);
+  /** Its PUBREC came, as the one after `order - 1`. Belongs into one `atomic` with the acknowledgement. */
+  released(packetId: number, order: number): Lsn {
+    return this.#host.records.put(sentRecordKind, this.#name(packetId), Buffer.from(`{"released":${order}}`));
   }
 
   /** Its PUBCOMP came. */

@@ -93,7 +93,7 @@ describe("after a restart", () => {
   it("recorded identifiers are in use", () => {
     const inFlight = new InFlight();
     inFlight.restore(3, { lsn: 17 });
-    inFlight.restore(500, { released: true });
+    inFlight.restore(500, { released: 7 });
     expect(inFlight.recordedIds()).toEqual([3, 500]);
     expect(inFlight.takeReturned(message(17))?.packetId).toBe(3);
     expect(inFlight.inOrder("releasing").map(({ packetId }) => packetId)).toEqual([500]);
@@ -101,5 +101,21 @@ describe("after a restart", () => {
     expect(new Set(ids).size).toBe(600);
     expect(ids).not.toContain(3);
     expect(ids).not.toContain(500);
+  });
+});
+
+describe("restored releases", () => {
+  it("keep their order in whatever order records come, and new ones follow them", () => {
+    const inFlight = new InFlight();
+    for (const [packetId, released] of [
+      [3, 12],
+      [9, 10],
+      [1, 11],
+    ] as const)
+      inFlight.restore(packetId, { released });
+    const next = send(inFlight, 2, 1);
+    inFlight.release(next);
+    expect(inFlight.inOrder("releasing").map(({ packetId }) => packetId)).toEqual([9, 1, 3, next.packetId]);
+    expect(next.order).toBeGreaterThan(12);
   });
 });

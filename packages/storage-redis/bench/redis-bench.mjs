@@ -61,14 +61,14 @@ function messageOf(bodyBytes) {
 
 async function open(cluster) {
   const engine = openRedisStorage({ address: `redis://127.0.0.1:${port}`, cluster });
-  const found = { messages: 0, failed: null };
-  const listener = { durable() {}, failed: (error) => (found.failed = error), recovered() {} };
+  const found = { messages: 0, wake() {} };
+  const listener = { durable: () => found.wake(), failed: (error) => print(error.message), recovered() {} };
   await engine.recover(listener, { definition() {}, message: () => void found.messages++ });
   return { engine, found };
 }
 
 /** Appends `perTurn` messages a turn, as fast as they become durable, and settles what is durable. */
-async function work(engine, message, queues, { count, perTurn, settles, copies, everyMs = 0 }) {
+async function work({ engine, found }, message, queues, { count, perTurn, settles, copies, everyMs = 0 }) {
   const lsns = [];
   let settled = 0;
   let appended = 0;
@@ -84,7 +84,10 @@ async function work(engine, message, queues, { count, perTurn, settles, copies, 
       else for (const queue of queues) engine.settle(queue, lsns[settled]);
     }
     engine.flush();
-    if (everyMs > 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
+    // No turn without work: it would count as the engine's.
+    const idle = engine.pendingBytes >= pendingBytesMax || appended === count;
+    if (idle && engine.pendingBytes > 0) await new Promise((resolve) => (found.wake = resolve));
+    else if (everyMs > 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
     else await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -93,12 +96,13 @@ let clusters = 0;
 
 async function measure(name, bodyBytes, queueCount, options) {
   if (words.length > 0 && !words.some((word) => name.includes(word))) return;
-  const { engine } = await open(`bench-${++clusters}`);
+  const opened = await open(`bench-${++clusters}`);
+  const { engine } = opened;
   const message = messageOf(bodyBytes);
   const queues = Array.from({ length: queueCount }, (_, index) => index + 1);
-  await work(engine, message, queues, { ...options, count: options.count / 4 });
+  await work(opened, message, queues, { ...options, count: options.count / 4 });
   const [cpu, redis, started, before] = [process.cpuUsage(), serverSeconds(), performance.now(), engine.statistics()];
-  await work(engine, message, queues, options);
+  await work(opened, message, queues, options);
   const seconds = (performance.now() - started) / 1000;
   const used = process.cpuUsage(cpu);
   const { count } = options;
@@ -119,7 +123,7 @@ async function backlog(name, bodyBytes, count, perTurn) {
   const cluster = `bench-${++clusters}`;
   const first = await open(cluster);
   const settings = { count, perTurn, settles: false };
-  await work(first.engine, messageOf(bodyBytes), [1], settings);
+  await work(first, messageOf(bodyBytes), [1], settings);
   const { segments } = first.engine.statistics();
   await first.engine.close();
   const used = Number(/used_memory:(\d+)/.exec(await admin.info("memory"))[1]);
