@@ -1,5 +1,13 @@
 /** In the order of the table's columns. */
-export const peerNames = ["ruler", "rabbitmq", "lavinmq", "mosquitto", "aedes", "jackalope", "jackalope-redis"] as const;
+export const peerNames = [
+  "ruler",
+  "rabbitmq",
+  "lavinmq",
+  "mosquitto",
+  "aedes",
+  "jackalope",
+  "jackalope-redis",
+] as const;
 export type PeerName = (typeof peerNames)[number];
 
 /** Those that speak AMQP 0-9-1. */

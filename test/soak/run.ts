@@ -13,7 +13,12 @@ async function main({ minutes, ...options }: SoakArguments): Promise<void> {
   say(`soak: store ${options.store}, ${minutes} minutes, seed ${options.seed}`);
   const startedMs = performance.now();
   const note = (text: string): void => say(`${((performance.now() - startedMs) / 1000).toFixed(1)} s: ${text}`);
-  const result = await runSoak({ ...options, milliseconds: minutes * 60_000, program: options.program ?? ownProgram, note });
+  const result = await runSoak({
+    ...options,
+    milliseconds: minutes * 60_000,
+    program: options.program ?? ownProgram,
+    note,
+  });
   say(reportOf(result));
   process.exitCode = result.ledger.accusations.length === 0 ? 0 : 1;
 }

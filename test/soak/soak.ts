@@ -80,7 +80,11 @@ class Run {
   }
 
   /** What cannot go on is a broken promise like others. */
-  async play<Kind extends Stage>(stage: Kind, faults: readonly Fault<Kind>[], atEnd: () => Promise<void>): Promise<void> {
+  async play<Kind extends Stage>(
+    stage: Kind,
+    faults: readonly Fault<Kind>[],
+    atEnd: () => Promise<void>,
+  ): Promise<void> {
     const { seed, perSecond, only } = this.#options;
     const chosen = faults.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
     if (chosen.length === 0) throw new Error(`no fault is called ${only.join(" or ")}`);
@@ -131,7 +135,9 @@ class Run {
   async #strike<Kind extends Stage>(scene: Scene<Kind>, fault: Fault<Kind>, crew: Crew): Promise<void> {
     const leader = await untilLeader(scene.stage);
     const { confirmed, delivered } = this.#ledger;
-    this.#options.note(`${confirmed} confirmed, ${delivered} delivered; now ${fault.name} (broker ${leader.name} leads)`);
+    this.#options.note(
+      `${confirmed} confirmed, ${delivered} delivered; now ${fault.name} (broker ${leader.name} leads)`,
+    );
     this.#tally.count(fault.name);
     await fault.run(scene, leader);
     await untilLeader(scene.stage);
@@ -189,7 +195,9 @@ class Run {
       if (settled) return;
       if (this.#ledger.delivered === deliveredBefore) {
         const busy = clients.filter(({ idle }) => !idle).map(({ name }) => name);
-        throw new Error(`does not come: ${completion.firstMissing() ?? "nothing"}; busy: ${busy.join(", ") || "nobody"}`);
+        throw new Error(
+          `does not come: ${completion.firstMissing() ?? "nothing"}; busy: ${busy.join(", ") || "nobody"}`,
+        );
       }
       deliveredBefore = this.#ledger.delivered;
     }

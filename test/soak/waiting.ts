@@ -4,11 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 const pollMs = 10;
 
 /** Waits until the condition holds; rejects with what was waited for after `boundMs`. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  boundMs: number,
-): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, boundMs: number): Promise<void> {
   const deadlineMs = performance.now() + boundMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) throw new Error(`waited ${boundMs} ms in vain for: ${what}`);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Peer, PeerPlace, RunningPeer } from "../peer.ts";
 import { RedisServer, redisVersion } from "../redis-server.ts";
-import { startJackalope } from "./jackalope.ts";
+import { startJackalopeOn } from "./jackalope.ts";
 
 /** The broker of this checkout with its store in a Redis of its own, which syncs its append-only file every second. */
 export const jackalopeRedis: Peer = {
@@ -12,7 +12,7 @@ export const jackalopeRedis: Peer = {
   },
   async start(place: PeerPlace): Promise<RunningPeer> {
     const redis = await RedisServer.start(join(place.directory, "redis"));
-    const broker = await startJackalope(place, ["--store", redis.address]);
+    const broker = await startJackalopeOn(redis.address, place);
     return {
       ...broker,
       name: "jackalope-redis",

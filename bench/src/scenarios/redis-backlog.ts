@@ -3,7 +3,7 @@ import type { Bench } from "../bench.ts";
 import { load } from "../generator.ts";
 import { failureText } from "../interleaved.ts";
 import type { PeerName, RunningPeer } from "../peer.ts";
-import { startJackalope } from "../peers/jackalope.ts";
+import { startJackalopeOn } from "../peers/jackalope.ts";
 import { RedisServer } from "../redis-server.ts";
 import { watchResidentBytes } from "../resident-memory.ts";
 import type { Check, Figure, Row } from "../row.ts";
@@ -50,7 +50,7 @@ async function measure(bench: Bench, count: number, size: number): Promise<Measu
   const place = await bench.freshPlace(PEER);
   // It stays while brokers come and go.
   const redis = await RedisServer.start(join(place.directory, "redis"));
-  const start = (): Promise<RunningPeer> => startJackalope(place, ["--store", redis.address]);
+  const start = (): Promise<RunningPeer> => startJackalopeOn(redis.address, place);
   let broker = await start();
   try {
     const filling = watchResidentBytes(broker.processId);
@@ -92,7 +92,12 @@ function rowsOf(label: string, measured: Measured): Row[] {
     row(`${label}: memory of Redis`, "MiB", measured.redisMiB),
     row(`${label}: largest resident memory of the broker that filled it`, "MiB", measured.filledMiB),
     row(`${label}: restart to ready`, "s", measured.restartSeconds, bound),
-    row(`${label}: restart to ready after kill -9, a lease of 3 s included`, "s", measured.restartAfterKillSeconds, bound),
+    row(
+      `${label}: restart to ready after kill -9, a lease of 3 s included`,
+      "s",
+      measured.restartAfterKillSeconds,
+      bound,
+    ),
     row(`${label}: largest resident memory of the broker that drained it`, "MiB", measured.recoveredMiB),
     row(`${label}: drained in order, acks`, "messages/s", measured.drainPerSecond),
   ];

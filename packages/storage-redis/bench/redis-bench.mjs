@@ -147,7 +147,7 @@ const fast = { count: 1_000_000, perTurn: 500, settles: true };
 await measure("append + settle 100 B, 500 a turn", 100, 1, fast);
 await measure("append + settle 100 B, 50 a turn", 100, 1, { ...fast, perTurn: 50 });
 await measure("append + settle 100 B, 5 a turn", 100, 1, { ...fast, count: 200_000, perTurn: 5 });
-await measure("append + settle 100 B, 100 a ms", 100, 1, { ...fast, count: 200_000, perTurn: 100, everyMs: 1 });
+await measure("append + settle 100 B, 100 a ms", 100, 1, { ...fast, count: 400_000, perTurn: 100, everyMs: 1 });
 await measure("append 100 B, 500 a turn", 100, 1, { ...fast, settles: false });
 await measure("append + settle 1 KiB, 500 a turn", 1024, 1, { ...fast, count: 400_000 });
 await measure("append + settle 16 KiB, 50 a turn", 16_384, 1, { ...fast, count: 40_000, perTurn: 50 });

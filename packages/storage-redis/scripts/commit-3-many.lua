@@ -3,6 +3,7 @@
 --   ARGV  1 the writer   2 number of this commit   3 its last Lsn   then the operations, a letter and arguments:
 --     n ID                             a stream of this queue will be written to
 --     a KEY ID COUNT FIELD VALUE…      adds an entry to a stream; COUNT fields and values
+--     c KEY GATE                       gives a stream its name back
 --     p NAME VALUE                     sets a definition
 --     e                                what follows is done even where Redis is out of memory: it frees some
 --     d KEY COUNT ID…                  deletes entries; a stream without any goes away
@@ -11,6 +12,10 @@
 --     r NAME                           removes a definition
 --     o ID                             the stream of this queue is gone
 -- Returns 1 where it was done, 0 where it had been done before: an answer got lost and the writer asks again.
+--
+-- Large entries do not come through here, since Lua looks at each of their bytes. They come in a transaction: this script
+-- with nothing but `g KEY GATE…`, which gives the streams other names where the commit may be done; the XADDs, to those
+-- names and to nothing where there are none; and this script as above. The commit is not done yet after the first of them.
 local state = redis.call('HMGET', KEYS[1], 'writer', 'number', 'by')
 if state[1] ~= ARGV[1] then return redis.error_reply('FENCED another broker has taken over') end
 local last = tonumber(state[2] or '0')
@@ -23,6 +28,18 @@ if this <= last and state[3] == ARGV[1] then
   return 0
 end
 if this ~= last + 1 then return redis.error_reply('GAP ' .. (state[2] or '0') .. ' is the last commit') end
+if ARGV[4] == 'g' then
+  for at = 5, #ARGV, 2 do
+    local key, gate = KEYS[tonumber(ARGV[at])], KEYS[tonumber(ARGV[at + 1])]
+    if redis.call('EXISTS', key) == 1 then
+      redis.call('RENAME', key, gate)
+    else
+      redis.call('XGROUP', 'CREATE', gate, 'gate', '$', 'MKSTREAM')
+      redis.call('XGROUP', 'DESTROY', gate, 'gate')
+    end
+  end
+  return 1
+end
 local at = 4
 while ARGV[at] do
   local operation = ARGV[at]
@@ -30,6 +47,9 @@ while ARGV[at] do
     local count = tonumber(ARGV[at + 3])
     redis.call('XADD', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + count))
     at = at + 4 + count
+  elseif operation == 'c' then
+    redis.call('RENAME', KEYS[tonumber(ARGV[at + 2])], KEYS[tonumber(ARGV[at + 1])])
+    at = at + 3
   elseif operation == 'd' then
     local key = KEYS[tonumber(ARGV[at + 1])]
     local count = tonumber(ARGV[at + 2])

@@ -33,7 +33,8 @@ export function parseRedisAddress(text: string): RedisAddress {
   const kind = suffix === "+sentinel" ? "sentinel" : suffix === "+cluster" ? "cluster" : "single";
   const parts = path.split("/").filter((part) => part !== "");
   const master = kind === "sentinel" ? decode(parts.shift() ?? "") : "";
-  if (kind === "sentinel" && master === "") throw new RangeError("the address of sentinels ends with the master's name");
+  if (kind === "sentinel" && master === "")
+    throw new RangeError("the address of sentinels ends with the master's name");
   const database = parts.length === 0 ? 0 : Number(parts[0]);
   if (parts.length > 1 || !Number.isInteger(database) || database < 0 || (kind === "cluster" && database !== 0)) {
     throw new RangeError("the database at the end of the address is a number, and 0 in a cluster");

@@ -6,6 +6,7 @@ import type { Keys } from "./layout.ts";
 import { failureOf, LeaseLostError } from "./redis-error.ts";
 import { relieve } from "./relief.ts";
 import type { ScriptCall } from "./script-call.ts";
+import { sendCommit } from "./send-commit.ts";
 import { SlabPool } from "./slab-pool.ts";
 import type { StreamList } from "./stream-list.ts";
 import type { Unsettled } from "./unsettled.ts";
@@ -41,8 +42,8 @@ interface InLine {
 
 /** Commits that Redis has not answered, at most. */
 const inFlightMax = 4;
-/** With so many unanswered a small commit waits for more to come. */
-const inFlightSmall = 2;
+/** With so many unanswered a small commit waits for more to come: a commit costs about as much as 50 small messages. */
+const inFlightSmall = 1;
 /** What is no small commit any more, in bytes of messages. */
 const smallBytesMax = 256 * 1024;
 const retryMsMin = 50;
@@ -175,7 +176,7 @@ export class CommitLoop {
   #send({ call }: InLine): void {
     const { connection, writer } = this.#options;
     const attempt = this.#attempt;
-    connection.script("commit", call.keys, [writer, ...call.args]).then(
+    sendCommit(connection, writer, call).then(
       () => {
         if (attempt === this.#attempt && !this.#ended) this.#taken();
       },
@@ -273,7 +274,10 @@ export class CommitLoop {
       this.#options.lost(new LeaseLostError(`Redis has lost commits that it had confirmed: ${error.message}`));
       return;
     }
-    this.#options.logger.warn({ commits: again.length }, "Redis has lost commits that it had confirmed: writing them again");
+    this.#options.logger.warn(
+      { commits: again.length },
+      "Redis has lost commits that it had confirmed: writing them again",
+    );
     this.#line.unshift(...again.map(({ number, call }) => ({ number, call, commit: null })));
     this.failed(new Error("Redis has lost commits that it had confirmed"));
     this.#resend();

@@ -11,6 +11,8 @@ import type { Unsettled } from "./unsettled.ts";
 const commitBytesMax = 1024 * 1024;
 /** Nor than so many entries, new or with news about them, and definitions. */
 const commitPartsMax = 4096;
+/** From so many bytes for one stream on it is worth the trouble not to pass them through Lua. */
+const gateBytesMin = 16 * 1024;
 /** Number and last Lsn, in front of the operations. */
 const headArguments = 2;
 
@@ -63,12 +65,19 @@ export class Commit {
       writer.add(lsn, message, queueIds);
       return null;
     }
-    const next = new EntryWriter(streamId, lsn, this.#pool);
+    const next = new EntryWriter(streamId, lsn, lsn, this.#pool);
     next.add(lsn, message, queueIds);
     this.#open.set(streamId, next);
     this.#lastWriter = next;
     this.writers.push(next);
     return next;
+  }
+
+  /** An entry of its own, which nothing but `firstLsn` and what the caller adds comes into. */
+  begin(streamId: number, firstLsn: number, idLsn: number): EntryWriter {
+    const writer = new EntryWriter(streamId, firstLsn, idLsn, this.#pool);
+    this.writers.push(writer);
+    return writer;
   }
 
   /** Something of the entry was settled, in an atomic group or outside of any. True where that is the first of it. */
@@ -97,7 +106,7 @@ export class Commit {
     this.lastLsn = lastLsn;
     const call = new ScriptCall(keys, [keys.state, keys.definitions, keys.streams]);
     call.args.push(number, lastLsn);
-    for (const writer of this.writers) writeEntry(call, writer, streams);
+    this.#writeEntries(call, streams);
     for (const [name, value] of this.definitions) {
       if (value !== null) call.args.push("p", name, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
     }
@@ -114,6 +123,28 @@ export class Commit {
     return this.#call as ScriptCall;
   }
 
+  #writeEntries(call: ScriptCall, streams: StreamList): void {
+    const bytes = new Map<number, number>();
+    const written: EntryWriter[] = [];
+    for (const writer of this.writers) {
+      const { entry } = writer;
+      entry.seal();
+      // Settled before it was ever written.
+      if (entry.remaining === 0) continue;
+      entry.bytes = writer.bytes;
+      entry.mark(stored);
+      written.push(writer);
+      bytes.set(entry.streamId, (bytes.get(entry.streamId) ?? 0) + writer.bytes);
+      if (streams.use(entry.streamId)) call.args.push("n", entry.streamId);
+    }
+    for (const [streamId, size] of bytes) if (size >= gateBytesMin) call.openGate(streamId);
+    for (const { entry, fields } of written) {
+      const id = entryId(entry.idLsn);
+      if ((bytes.get(entry.streamId) as number) >= gateBytesMin) call.addBehindGate(entry.streamId, id, fields);
+      else call.args.push("a", call.streamKey(entry.streamId), id, fields.length, ...fields);
+    }
+  }
+
   #writeSettled(call: ScriptCall): void {
     const deleted = new Map<number, number[]>();
     const forgotten = new Map<number, number[]>();
@@ -121,30 +152,17 @@ export class Commit {
     for (const entry of [...this.#finished, ...this.touched]) {
       entry.unmark(touched);
       if (!entry.is(stored) || entry.remaining > 0) continue;
-      listOf(deleted, entry.streamId).push(entry.firstLsn);
-      if (entry.is(noted)) listOf(forgotten, entry.streamId).push(entry.firstLsn);
+      listOf(deleted, entry.streamId).push(entry.idLsn);
+      if (entry.is(noted)) listOf(forgotten, entry.streamId).push(entry.idLsn);
     }
     for (const [streamId, lsns] of deleted) call.pushIds("d", call.streamKey(streamId), lsns);
     for (const [streamId, lsns] of forgotten) call.pushIds("f", call.settledKey(streamId), lsns);
     for (const entry of this.touched) {
       if (!entry.is(stored) || entry.remaining === 0) continue;
-      call.args.push("s", call.settledKey(entry.streamId), entryId(entry.firstLsn), entry.note());
+      call.args.push("s", call.settledKey(entry.streamId), entryId(entry.idLsn), entry.note());
       entry.mark(noted);
     }
   }
-}
-
-function writeEntry(call: ScriptCall, writer: EntryWriter, streams: StreamList): void {
-  const { entry } = writer;
-  entry.seal();
-  // Settled before it was ever written.
-  if (entry.remaining === 0) return;
-  entry.bytes = writer.bytes;
-  entry.mark(stored);
-  if (streams.use(entry.streamId)) call.args.push("n", entry.streamId);
-  const { fields } = writer;
-  call.args.push("a", call.streamKey(entry.streamId), entryId(entry.firstLsn), fields.length);
-  for (const field of fields) call.args.push(field);
 }
 
 function listOf(lists: Map<number, number[]>, streamId: number): number[] {

@@ -84,6 +84,31 @@ export class RedisConnection {
     );
   }
 
+  /**
+   * Sends commands as one transaction. Resolves with the answers; an answer may be an error. Rejects where one of them is
+   * not taken in, and nothing is done then.
+   */
+  transaction(commands: readonly (readonly [string, readonly Argument[]])[]): Promise<readonly (Reply | Error)[]> {
+    const client = this.#client;
+    if (this.#state !== "ready" || client === null) return Promise.reject(new Error(this.#lastError));
+    if (this.#unanswered++ === 0) this.#watch(client);
+    return client.transaction(commands).then(
+      (replies) => {
+        this.#answered(client);
+        this.#retryMs = retryMsMin;
+        for (const reply of replies) {
+          if (reply instanceof Error && elsewhere.test(reply.message)) this.#drop(client, reply);
+        }
+        return replies;
+      },
+      (error: Error) => {
+        this.#answered(client);
+        if (elsewhere.test(error.message)) this.#drop(client, error);
+        throw error;
+      },
+    );
+  }
+
   /** Runs a script. Rejects as `send` does. */
   script(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     return this.send("EVALSHA", [scripts[name].sha, keys.length, ...keys, ...args]);

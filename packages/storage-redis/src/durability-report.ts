@@ -72,7 +72,9 @@ async function requireWaitAof(connection: RedisConnection, facts: ServerFacts): 
   } catch (error) {
     const { message } = error as Error;
     if (/unknown command/i.test(message)) {
-      throw new UnsuitableRedisError(`this Redis (${facts.version}) has no WAITAOF: it came with 7.2. Switch wait-aof off`);
+      throw new UnsuitableRedisError(
+        `this Redis (${facts.version}) has no WAITAOF: it came with 7.2. Switch wait-aof off`,
+      );
     }
     if (!connection.ready) throw error;
     throw new UnsuitableRedisError(`wait-aof cannot be had: ${message}`);
@@ -84,7 +86,10 @@ function meaningOf(facts: ServerFacts, waitReplicas: number, waitAof: boolean): 
   const copies = waitReplicas > 0 ? `, and ${replicas}` : "";
   if (waitAof) return { text: `on Redis' disk${copies}${waitReplicas > 0 ? " on disk" : ""}`, safe: true };
   if (facts.appendOnly === "unknown") {
-    return { text: `Redis has it${copies}; its settings cannot be read, so nobody here knows whether on disk`, safe: true };
+    return {
+      text: `Redis has it${copies}; its settings cannot be read, so nobody here knows whether on disk`,
+      safe: true,
+    };
   }
   if (facts.appendOnly !== "yes") {
     const snapshot = facts.snapshots === "" ? "" : ", apart from its snapshots";
@@ -110,7 +115,11 @@ async function readFacts(connection: RedisConnection): Promise<ServerFacts> {
   };
   const setting = async (name: string): Promise<string> => {
     const reply = (await ask("CONFIG", ["GET", name])) as readonly Reply[] | null;
-    return fieldsOf(reply ?? []).get(name)?.toString() ?? "unknown";
+    return (
+      fieldsOf(reply ?? [])
+        .get(name)
+        ?.toString() ?? "unknown"
+    );
   };
   const info = String((await ask("INFO", [])) ?? "");
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";

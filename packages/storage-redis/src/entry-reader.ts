@@ -72,15 +72,7 @@ export class EntryReader {
       const nativeStart = row.dataStart + row.keysBytes;
       const bytes = Buffer.from(data.subarray(nativeStart, nativeStart + nativeBytes + row.bodyBytes));
       const route = this.#route(exchange, routingKey);
-      const message = new Message(
-        route,
-        messageFormat(formatId),
-        bytes,
-        0,
-        nativeBytes,
-        nativeBytes,
-        bytes.length,
-      );
+      const message = new Message(route, messageFormat(formatId), bytes, 0, nativeBytes, nativeBytes, bytes.length);
       message.owned = true;
       message.persistent = (row.flags & persistentFlag) !== 0;
       message.priority = row.priority;

@@ -31,10 +31,11 @@ export class EntryWriter {
   #sets: Map<string, number> | null = null;
   #lastSet = 0;
 
-  constructor(streamId: number, firstLsn: number, pool: SlabPool) {
+  /** `idLsn` is the Lsn in the entry's id, which is that of the first message where nobody moves it. */
+  constructor(streamId: number, firstLsn: number, idLsn: number, pool: SlabPool) {
     this.index = new GrowingBytes(pool, firstIndexBytes);
     this.data = new GrowingBytes(pool, firstDataBytes);
-    this.entry = new Entry(streamId, firstLsn, streamId === sharedStream ? new Holders() : null);
+    this.entry = new Entry(streamId, firstLsn, idLsn, streamId === sharedStream ? new Holders() : null);
   }
 
   /** False where the message belongs into an entry of its own, or the next one. */
@@ -67,8 +68,9 @@ export class EntryWriter {
   /** The fields and their values, in turn. */
   get fields(): (string | Buffer)[] {
     const fields = ["index", this.index.bytes, "routes", this.routes, "data", this.data.bytes];
-    const { holders } = this.entry;
+    const { holders, firstLsn, idLsn } = this.entry;
     if (holders !== null) fields.push("queues", holders.encode());
+    if (firstLsn !== idLsn) fields.push("first", `${firstLsn}`);
     return fields;
   }
 

@@ -20,6 +20,8 @@ export const relieved = 32;
 export class Entry {
   readonly streamId: number;
   readonly firstLsn: number;
+  /** The Lsn in its id. It is not that of the first message where the entry was moved (compactor.ts). */
+  readonly idLsn: number;
   count = 0;
   /** Messages, in the shared stream pairs of message and queue, that are not settled. */
   remaining = 0;
@@ -33,9 +35,10 @@ export class Entry {
   #settled: Uint8Array | null = null;
   #flags = 0;
 
-  constructor(streamId: number, firstLsn: number, holders: Holders | null) {
+  constructor(streamId: number, firstLsn: number, idLsn: number, holders: Holders | null) {
     this.streamId = streamId;
     this.firstLsn = firstLsn;
+    this.idLsn = idLsn;
     this.holders = holders;
   }
 
@@ -80,10 +83,17 @@ export class Entry {
     return this.remaining === 0 && this.is(sealed);
   }
 
+  /** Messages that are not settled by all their queues. */
+  get live(): number {
+    return this.holders === null ? this.remaining : this.holders.live;
+  }
+
   get lastLsn(): number {
-    return this.#offsets === null
-      ? this.firstLsn + this.count - 1
-      : this.firstLsn + (this.#offsets[this.count - 1] as number);
+    return this.lsnAt(this.count - 1);
+  }
+
+  lsnAt(place: number): number {
+    return this.firstLsn + (this.#offsets === null ? place : (this.#offsets[place] as number));
   }
 
   /** The place of a message, -1 where it is not in this entry. */
@@ -105,12 +115,7 @@ export class Entry {
 
   /** True where no queue holds the message any more. */
   isSettled(place: number): boolean {
-    const { holders } = this;
-    if (holders === null) return this.#hasBit(place);
-    const start = holders.startOf(place);
-    const end = start + holders.queuesOf(place).length;
-    for (let pair = start; pair < end; pair++) if (!this.#hasBit(pair)) return false;
-    return true;
+    return this.holders === null ? this.#hasBit(place) : !this.holders.isLive(place);
   }
 
   /** In the shared stream: the queues that have not settled a message. */
@@ -135,7 +140,13 @@ export class Entry {
     if ((before & mask) !== 0) return false;
     bytes[at] = before | mask;
     this.remaining--;
+    this.holders?.settled(place);
     return true;
+  }
+
+  /** What it held stands in another entry now. */
+  retire(): void {
+    this.remaining = 0;
   }
 
   /** What is settled, as it stands in the hash beside the stream. */
@@ -145,18 +156,22 @@ export class Entry {
 
   /** Takes a note over that an earlier broker left. */
   restore(note: Buffer): void {
-    const bits = this.holders === null ? this.count : this.holders.pairs;
-    this.#settled = new Uint8Array((bits + 7) >> 3);
-    for (let bit = 0; bit < bits; bit++) {
-      if (((note[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) continue;
-      this.#settled[bit >> 3] = (this.#settled[bit >> 3] as number) | (1 << (bit & 7));
-      this.remaining--;
-    }
     this.mark(noted);
+    const { holders } = this;
+    for (let place = 0; place < this.count; place++) {
+      if (holders === null) {
+        if (hasBit(note, place)) this.settle(place, this.streamId);
+        continue;
+      }
+      const start = holders.startOf(place);
+      for (const [index, queueId] of holders.queuesOf(place).entries()) {
+        if (hasBit(note, start + index)) this.settle(place, queueId);
+      }
+    }
   }
 
   #hasBit(bit: number): boolean {
-    return this.#settled !== null && ((this.#settled[bit >> 3] as number) & (1 << (bit & 7))) !== 0;
+    return this.#settled !== null && hasBit(this.#settled, bit);
   }
 
   #growSettled(at: number): void {
@@ -165,4 +180,8 @@ export class Entry {
     if (this.#settled !== null) larger.set(this.#settled);
     this.#settled = larger;
   }
+}
+
+function hasBit(bits: Uint8Array, bit: number): boolean {
+  return ((bits[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
 }

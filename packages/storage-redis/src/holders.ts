@@ -11,6 +11,10 @@ export class Holders {
   /** Each set of queues once: messages on one route share one. */
   readonly sets: (readonly number[])[] = [];
   pairs = 0;
+  /** Messages that some queue holds. */
+  live = 0;
+  /** How many queues hold each message. */
+  #left: number[] | Uint32Array = [];
   /** The set of each message, and the number of its first pair; null while all are of the first set. */
   #setOf: number[] | Uint16Array | null = null;
   #starts: number[] | Uint32Array | null = null;
@@ -28,11 +32,27 @@ export class Holders {
       (this.#starts as number[]).push(this.pairs);
     }
     this.#messages++;
-    this.pairs += (this.sets[set] as readonly number[]).length;
+    const { length } = this.sets[set] as readonly number[];
+    this.pairs += length;
+    this.live++;
+    (this.#left as number[]).push(length);
+  }
+
+  /** One of the message's pairs is settled. */
+  settled(place: number): void {
+    const left = (this.#left[place] as number) - 1;
+    this.#left[place] = left;
+    if (left === 0) this.live--;
+  }
+
+  /** True where a queue holds the message. */
+  isLive(place: number): boolean {
+    return (this.#left[place] as number) > 0;
   }
 
   /** Nothing is added any more: the lists get small. */
   seal(): void {
+    this.#left = Uint32Array.from(this.#left);
     if (this.#setOf === null) return;
     this.#setOf = Uint16Array.from(this.#setOf);
     this.#starts = Uint32Array.from(this.#starts as number[]);

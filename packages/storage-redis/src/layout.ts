@@ -9,6 +9,7 @@
  *     jackalope:{NAME:HOME}:queue:ID       stream: the messages of one queue
  *     jackalope:{NAME:HOME}:queue:0        stream: messages that several queues hold, one copy
  *     …:settled                            hash beside a stream: what is settled of an entry that is not deleted yet
+ *     …:gate                               the name of a stream within a commit that has large entries for it
  *
  * The state says who may write (`writer`, the epoch and the owner of the lease), and of the last commit its number, its
  * last Lsn and who wrote it (`by`).
@@ -69,6 +70,11 @@ export class Keys {
   /** The stream of one queue, or of messages that several hold. */
   stream(queueId: number): string {
     return `${this.prefix}queue:${queueId}`;
+  }
+
+  /** The name of a stream while large entries are added to it (scripts/commit-3-many.lua). */
+  gate(queueId: number): string {
+    return `${this.stream(queueId)}:gate`;
   }
 
   /** The hash beside a stream. */

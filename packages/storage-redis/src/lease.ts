@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock, Logger, Timer } from "@jackalope/core/storage";
-import { type ConnectionListener, RedisConnection } from "./connection.ts";
+import type { ConnectionListener, RedisConnection } from "./connection.ts";
 import { type Keys, layoutVersion } from "./layout.ts";
 import { LeaseLostError, StoreClosedError } from "./redis-error.ts";
 
@@ -100,12 +100,10 @@ export class Lease {
   async #giveBack(other: RedisConnection): Promise<void> {
     const { keys, clock, logger } = this.#options;
     const args = [this.owner, keys.released];
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));
     let late = false;
-    const timeout = new Promise<void>((resolve) => {
-      clock.after(releaseTimeoutMs, () => {
-        late = true;
-        resolve();
-      });
+    const timer = clock.after(releaseTimeoutMs, () => {
+      late = true;
     });
     while (!late) {
       const released = this.#connection
@@ -115,8 +113,11 @@ export class Lease {
           () => true,
           () => false,
         );
-      if ((await Promise.race([released, timeout])) === true) return;
-      await Promise.race([new Promise<void>((resolve) => clock.after(releaseRetryMs, resolve)), timeout]);
+      if ((await Promise.race([released, pause(releaseTimeoutMs)])) === true) {
+        timer.cancel();
+        return;
+      }
+      await pause(releaseRetryMs);
     }
     logger.warn({ owner: this.owner }, "the lease could not be given back: it ends by itself");
   }

@@ -53,7 +53,8 @@ export class MessageReader {
     const byEntry = new Map<Entry, Set<Lsn>>();
     let last: Entry | null = null;
     for (const lsn of lsns) {
-      const entry: Entry = last !== null && last.placeOf(lsn) >= 0 ? last : (this.#unsettled.findAnywhere(lsn) ?? missing(lsn));
+      const entry: Entry =
+        last !== null && last.placeOf(lsn) >= 0 ? last : (this.#unsettled.findAnywhere(lsn) ?? missing(lsn));
       if (entry.isSettled(entry.placeOf(lsn))) missing(lsn);
       const wanted = byEntry.get(entry);
       if (wanted === undefined) byEntry.set(entry, new Set([lsn]));
@@ -64,7 +65,7 @@ export class MessageReader {
   }
 
   async #readEntry(entry: Entry, wanted: ReadonlySet<Lsn>, into: Map<Lsn, Message>): Promise<void> {
-    const id = entryId(entry.firstLsn);
+    const id = entryId(entry.idLsn);
     const reply = await this.#connection.send("XRANGE", [this.#keys.stream(entry.streamId), id, id]);
     const [row] = reply as unknown as readonly (readonly [Buffer, readonly Buffer[]])[];
     if (row === undefined) return;

@@ -137,13 +137,13 @@ export class Recovery {
         const [id, note, dataBytes, fieldCount] = page.slice(at, at + 4) as [Buffer, Buffer | null, number, number];
         at += 4 + fieldCount;
         const fields = fieldsOf(page.slice(at - fieldCount, at));
-        from = `(${id}`;
+        from = `(${String(id)}`;
         if (note !== null) notes.add(lsnOfId(String(id)));
         try {
           this.#takeEntry(streamId, owners, String(id), note, dataBytes, fields);
         } catch (error) {
           if (!(error instanceof CorruptIndexError)) throw error;
-          throw new CorruptStreamError(stream, `entry ${id} cannot be read: ${error.message}`);
+          throw new CorruptStreamError(stream, `entry ${String(id)} cannot be read: ${error.message}`);
         }
       }
       if (!more && (page[1] as number) > notes.size) await this.#findOrphans(streamId, notes);
@@ -164,7 +164,8 @@ export class Recovery {
     if (index === undefined) throw new CorruptIndexError("it has no index");
     if ((queues !== undefined) !== (streamId === sharedStream)) throw new CorruptIndexError("its queues are not told");
     const holders = queues === undefined ? null : Holders.decode(queues);
-    const entry = new Entry(streamId, lsnOfId(id), holders);
+    const idLsn = lsnOfId(id);
+    const entry = new Entry(streamId, Number(fields.get("first") ?? idLsn), idLsn, holders);
     forEachRow(index, entry.firstLsn, dataBytes, (row) => {
       if (holders !== null && holders.sets[row.queueSet - 1] === undefined) {
         throw new CorruptIndexError(`there is no queue set ${row.queueSet}`);

@@ -144,6 +144,24 @@ export class RedisClient {
     return sent as Promise<Reply>;
   }
 
+  /** Sends commands as one transaction. Resolves with the answers, rejects with the first error in taking them in. */
+  async transaction(
+    commands: readonly (readonly [command: string, args: readonly Argument[]])[],
+  ): Promise<readonly (Reply | Error)[]> {
+    let refused: Error | null = null;
+    const refuse = (error: Error): void => {
+      refused ??= error;
+    };
+    this.send("MULTI", []).catch(refuse);
+    for (const [command, args] of commands) this.send(command, args).catch(refuse);
+    try {
+      return (await this.send("EXEC", [])) as readonly (Reply | Error)[];
+    } catch (error) {
+      // EXEC says only that there was one.
+      throw refused ?? error;
+    }
+  }
+
   /** Calls `listener` for messages on a channel. The connection can do nothing else from then on. */
   async subscribe(channel: string, listener: () => void): Promise<void> {
     this.#redis.on("message", listener);

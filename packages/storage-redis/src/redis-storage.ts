@@ -12,6 +12,7 @@ import {
 import { parseRedisAddress } from "./address.ts";
 import { type Commit } from "./commit.ts";
 import { CommitLoop } from "./commit-loop.ts";
+import { Compactor } from "./compactor.ts";
 import { type ConnectionListener, RedisConnection } from "./connection.ts";
 import { durabilityOf } from "./durability-report.ts";
 import { acknowledged } from "./entry.ts";
@@ -20,7 +21,7 @@ import { Lease } from "./lease.ts";
 import { MessageReader } from "./message-reader.ts";
 import { type Recovered, Recovery } from "./recovery.ts";
 import type { RedisTls } from "./redis-client.ts";
-import { CorruptStreamError, LeaseLostError, StoreClosedError, UnsuitableRedisError } from "./redis-error.ts";
+import { CorruptStreamError, type LeaseLostError, StoreClosedError, UnsuitableRedisError } from "./redis-error.ts";
 import { StreamList } from "./stream-list.ts";
 import { timeoutClock } from "./timeout-clock.ts";
 import { Unsettled } from "./unsettled.ts";
@@ -40,6 +41,8 @@ export interface RedisStorageOptions {
   readonly answerTimeoutMs?: number;
   /** `close` waits so long for what is not committed yet. Default 5000. */
   readonly closeTimeoutMs?: number;
+  /** Settled messages stay in Redis up to so many bytes, and as many as the unsettled ones. Default 64 MiB. */
+  readonly garbageBytesMax?: number;
   /** Certificates for `rediss:`. */
   readonly tls?: RedisTls;
   /** Log-in for sentinels; that of the address is for the servers behind them. */
@@ -60,6 +63,7 @@ export interface RedisStorageOptions {
 const leaseMsDefault = 3000;
 const answerTimeoutMsDefault = 5000;
 const closeTimeoutMsDefault = 5000;
+const garbageBytesMaxDefault = 64 * 1024 * 1024;
 /** Lets pass between two attempts to recover. */
 const retryMs = 100;
 /** The one home there is as yet. */
@@ -87,6 +91,7 @@ class RedisStorage implements StorageEngine {
   readonly #lease: Lease;
   readonly #reader: MessageReader;
   #commits: CommitLoop | null = null;
+  #compactor: Compactor | null = null;
   #whenReady: (() => void) | null = null;
   #lost = false;
   #closed = false;
@@ -178,10 +183,11 @@ class RedisStorage implements StorageEngine {
   settle(queueId: number, lsn: Lsn): Lsn {
     const commits = this.#opened();
     const entry = this.#unsettled.find(queueId, lsn);
+    const live = entry?.live ?? 0;
     if (entry === null || !entry.settle(entry.placeOf(lsn), queueId)) return commits.lastLsn;
     const end = this.#claimLsn(commits);
     const first = commits.gathering.touch(entry, commits.inGroup);
-    if (entry.finished) this.#unsettled.finished(entry);
+    this.#unsettled.settled(entry, live);
     // Last, as it may seal the entry.
     if (first) commits.added();
     return end;
@@ -274,6 +280,13 @@ class RedisStorage implements StorageEngine {
       committed: (commit) => this.#committed(commit),
       lost: (error) => this.#leaseLost(error),
     });
+    this.#compactor = new Compactor({
+      commits: this.#commits,
+      reader: this.#reader,
+      unsettled: this.#unsettled,
+      logger: this.#logger,
+      garbageBytesMax: this.#options.garbageBytesMax ?? garbageBytesMaxDefault,
+    });
     // Left over from a crash; the first commit sweeps it up.
     this.#commits.gathering.leftOver(recovered.finished, recovered.orphans);
   }
@@ -281,6 +294,7 @@ class RedisStorage implements StorageEngine {
   #committed(commit: Commit): void {
     for (const { entry } of commit.writers) entry.mark(acknowledged);
     this.#reader.committed(commit);
+    this.#compactor?.consider();
   }
 
   #connected(): void {

@@ -18,7 +18,7 @@ export function relieve(connection: RedisConnection, keys: Keys, writer: string,
   const byStream = new Map<number, string[]>();
   for (const entry of entries) {
     const ids = byStream.get(entry.streamId) ?? [];
-    ids.push(entryId(entry.firstLsn));
+    ids.push(entryId(entry.idLsn));
     byStream.set(entry.streamId, ids);
   }
   const streams = [...byStream.keys()].map((streamId) => keys.stream(streamId));

@@ -8,6 +8,10 @@ const idsMax = 1000;
 export class ScriptCall {
   readonly keys: string[];
   readonly args: Argument[] = [];
+  /** Places of streams that get large entries and of their other names, by turns. */
+  readonly gates: number[] = [];
+  /** Arguments of XADDs that come before the script. */
+  readonly additions: Argument[][] = [];
   readonly #names: Keys;
   readonly #places = new Map<string, number>();
 
@@ -23,6 +27,18 @@ export class ScriptCall {
 
   settledKey(streamId: number): number {
     return this.#place(this.#names.settled(streamId));
+  }
+
+  /** Large entries will be added to the stream. */
+  openGate(streamId: number): void {
+    const places = [this.streamKey(streamId), this.#place(this.#names.gate(streamId))];
+    this.gates.push(...places);
+    this.args.push("c", ...places);
+  }
+
+  /** A large entry. */
+  addBehindGate(streamId: number, id: string, fields: readonly Argument[]): void {
+    this.additions.push([this.#names.gate(streamId), "NOMKSTREAM", id, ...fields]);
   }
 
   /** One operation on the entries with these Lsns in their ids, or several where there are many. */

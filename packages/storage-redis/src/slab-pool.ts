@@ -24,7 +24,7 @@ export class SlabPool {
 
   /** The buffer is not looked at any more. */
   give(buffer: Buffer): void {
-    const size = slabSizes.indexOf(buffer.length as (typeof slabSizes)[number]);
+    const size = slabSizes.indexOf(buffer.length);
     const idle = this.#idle[size];
     if (idle !== undefined && (idle.length + 1) * buffer.length <= idleBytesMax) idle.push(buffer);
   }

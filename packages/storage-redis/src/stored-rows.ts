@@ -42,7 +42,15 @@ export class StoredRows {
   /** Tells the visitor everything, in order; comes back to the caller every so many messages. */
   *visit(visitor: RecoveryVisitor, pauseEvery: number): Generator<void> {
     const numbers = this.#numbers;
-    const message = { lsn: 0, queueIds: [], sizeBytes: 0, bodyBytes: 0, priority: 0, expirationMs: -1, publishedAtMs: 0 };
+    const message = {
+      lsn: 0,
+      queueIds: [],
+      sizeBytes: 0,
+      bodyBytes: 0,
+      priority: 0,
+      expirationMs: -1,
+      publishedAtMs: 0,
+    };
     const reused: { -readonly [Name in keyof StoredMessage]: StoredMessage[Name] } = message;
     let told = 0;
     for (const [start, end] of this.#merge()) {

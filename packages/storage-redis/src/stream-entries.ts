@@ -24,7 +24,21 @@ export class StreamEntries {
   /** The entry that holds the message, or null. */
   find(lsn: number): Entry | null {
     const last = this.#lastFound;
-    if (last !== null && lsn >= last.firstLsn && last.placeOf(lsn) >= 0) return last;
+    if (last !== null && last.placeOf(lsn) >= 0) return last;
+    const entry = this.#list[this.#indexOf(lsn)];
+    if (entry === undefined || entry.placeOf(lsn) < 0) return null;
+    this.#lastFound = entry;
+    return entry;
+  }
+
+  /** Another entry holds what is left of `entry`. */
+  replace(entry: Entry, by: Entry): void {
+    if (this.#lastFound === entry) this.#lastFound = null;
+    this.#list[this.#indexOf(entry.firstLsn)] = by;
+  }
+
+  /** The index of the last entry that begins at or before the Lsn. */
+  #indexOf(lsn: number): number {
     const list = this.#list;
     let low = this.#head;
     let high = list.length - 1;
@@ -33,10 +47,7 @@ export class StreamEntries {
       if ((list[middle] as Entry).firstLsn <= lsn) low = middle;
       else high = middle - 1;
     }
-    const entry = list[low];
-    if (entry === undefined || entry.placeOf(lsn) < 0) return null;
-    this.#lastFound = entry;
-    return entry;
+    return low;
   }
 
   /** An entry is finished. */

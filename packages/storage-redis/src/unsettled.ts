@@ -7,10 +7,12 @@ import { StreamEntries } from "./stream-entries.ts";
 export class Unsettled {
   readonly #streams = new Map<number, StreamEntries>();
   readonly #groups = new EntryGroups();
-  /** Entries of the commit that is being gathered. */
+  /** Entries of the commit that is being gathered, and those of them that hold what is left of others. */
   #gathered: Entry[] = [];
-  /** Bytes of all entries in Redis, about. */
+  #replacements: Entry[] = [];
+  /** Bytes of all entries in Redis, about, and those of messages in them that are settled. */
   bytes = 0;
+  garbageBytes = 0;
   entries = 0;
 
   /** A new entry, whose messages still come. */
@@ -23,9 +25,23 @@ export class Unsettled {
   restore(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#addToStream(entry);
-      this.bytes += entry.bytes;
+      this.#weigh(entry);
     }
     this.#groups.addAll(entries);
+  }
+
+  /** What is left of `entry` comes into another one. */
+  replace(entry: Entry, by: Entry): void {
+    this.#streams.get(entry.streamId)?.replace(entry, by);
+    this.#groups.replace(entry, by);
+    this.#replacements.push(by);
+    this.bytes -= entry.bytes;
+    this.garbageBytes -= garbageOf(entry);
+  }
+
+  /** Looks at entries of sealed commits; see `EntryGroups.round`. */
+  round(visit: (entry: Entry) => boolean): boolean {
+    return this.#groups.round(visit);
   }
 
   get streamCount(): number {
@@ -52,15 +68,29 @@ export class Unsettled {
     this.#gathered = [];
     this.#groups.add(entries.filter((entry) => !entry.finished));
     for (const entry of entries) {
-      this.bytes += entry.bytes;
+      this.#weigh(entry);
       if (entry.finished) this.#forget(entry);
+    }
+    for (const entry of this.#replacements.splice(0)) {
+      this.#weigh(entry);
+      if (entry.finished) this.#finish(entry);
     }
   }
 
-  /** An entry of an earlier commit is finished. */
-  finished(entry: Entry): void {
+  /** A message was settled for one of its queues; `liveBefore` is how many messages of the entry were not before. */
+  settled(entry: Entry, liveBefore: number): void {
+    if (entry.live !== liveBefore) this.garbageBytes += entry.bytes / entry.count;
+    if (entry.finished) this.#finish(entry);
+  }
+
+  #finish(entry: Entry): void {
     this.#forget(entry);
     this.#groups.done();
+  }
+
+  #weigh(entry: Entry): void {
+    this.bytes += entry.bytes;
+    this.garbageBytes += garbageOf(entry);
   }
 
   #addToStream(entry: Entry): void {
@@ -75,8 +105,15 @@ export class Unsettled {
     const entries = this.#streams.get(entry.streamId);
     if (entries === undefined) return;
     this.bytes -= entry.bytes;
+    this.garbageBytes -= garbageOf(entry);
     this.entries--;
+    // The sum of many fractions is not quite 0.
+    if (this.entries === 0) this.garbageBytes = 0;
     entries.done(entry);
     if (entries.count === 0) this.#streams.delete(entry.streamId);
   }
+}
+
+function garbageOf(entry: Entry): number {
+  return (entry.bytes * (entry.count - entry.live)) / entry.count;
 }

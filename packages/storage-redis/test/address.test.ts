@@ -10,9 +10,28 @@ test.each([
   ["redis://user:a:b@host", { userName: "user", password: "a:b" }],
   [
     "redis+sentinel://u:p@a,b:1/main/3",
-    { kind: "sentinel", hosts: [{ host: "a", port: 26_379 }, { host: "b", port: 1 }], master: "main", database: 3, password: "p" },
+    {
+      kind: "sentinel",
+      hosts: [
+        { host: "a", port: 26_379 },
+        { host: "b", port: 1 },
+      ],
+      master: "main",
+      database: 3,
+      password: "p",
+    },
   ],
-  ["rediss+cluster://a:1,b", { kind: "cluster", tls: true, hosts: [{ host: "a", port: 1 }, { host: "b", port: 6379 }] }],
+  [
+    "rediss+cluster://a:1,b",
+    {
+      kind: "cluster",
+      tls: true,
+      hosts: [
+        { host: "a", port: 1 },
+        { host: "b", port: 6379 },
+      ],
+    },
+  ],
 ])("%s", (text, expected) => {
   expect(parseRedisAddress(text)).toMatchObject(expected);
 });

@@ -32,7 +32,9 @@ test("a turn with a hundred megabytes goes in commits of about one", async () =>
   expect(store.engine.statistics().commits).toBeGreaterThan(80);
   expect(store.watermarks.length).toBeGreaterThan(80);
   // No entry is so large that reading one message takes long.
-  const [, entry] = (await server.admin.xrangeBuffer(`${prefix}queue:1`, "-", "+", "COUNT", 2)).map(([, fields]) => fields);
+  const [, entry] = (await server.admin.xrangeBuffer(`${prefix}queue:1`, "-", "+", "COUNT", 2)).map(
+    ([, fields]) => fields,
+  );
   expect(entry?.[5]?.length).toBeGreaterThan(100_000);
   expect(entry?.[5]?.length).toBeLessThanOrEqual(128 * 1024);
   await store.engine.close();
@@ -118,7 +120,8 @@ test("what waits for Redis counts as not durable, definitions too, and the commi
 test("a page of a queue reads few entries where many other queues have messages", async () => {
   const store = await open(options);
   const lsns: number[] = [];
-  for (let index = 0; index < 20_000; index++) lsns.push(store.engine.append([1 + (index % 10_000)], testMessage(`${index}`)));
+  for (let index = 0; index < 20_000; index++)
+    lsns.push(store.engine.append([1 + (index % 10_000)], testMessage(`${index}`)));
   await store.commit(lsns.at(-1) as number);
   const started = performance.now();
   for (let queue = 0; queue < 500; queue++) {

@@ -54,7 +54,7 @@ function options() {
 test("the engine finds the node with its slot, and all its keys are there", async () => {
   const store = await open({ ...options(), waitReplicas: 1 });
   await store.commit(appendNumbers(store, [1], 0, 5));
-  await store.commit(appendNumbers(store, [1, 2], 5, 5));
+  await store.commit(appendNumbers(store, [1, 2], 5, 5, 20_000));
   await store.engine.close();
   const { admin } = await holder();
   expect((await admin.keys("jackalope:*")).sort()).toEqual(
@@ -85,7 +85,7 @@ test("the slot may move to another node while the engine writes", async () => {
     let over = false;
     void running.finally(() => (over = true)).catch(() => undefined);
     while (!over) {
-      appendNumbers(store, [1], next++, 1);
+      appendNumbers(store, [1], next++, 1, next % 5 === 0 ? 20_000 : 0);
       store.engine.flush();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }

@@ -84,7 +84,7 @@ async function failOverWithLoss(messages: number, bodyBytes: number) {
 }
 
 test("commits that a fail-over lost, though confirmed, are written again", async () => {
-  const { store, options, lost } = await failOverWithLoss(95, 10);
+  const { store, options, lost } = await failOverWithLoss(95, 3000);
   const lsn = appendNumbers(store, [1], 100, 3);
   await store.commit(lsn);
   expect(store.engine.pendingBytes).toBe(0);
@@ -95,7 +95,7 @@ test("commits that a fail-over lost, though confirmed, are written again", async
 
 test("where more is lost than is kept the broker has to start again, and writes nothing over what is there", async () => {
   const { store, options, lost, replica } = await failOverWithLoss(20, 1_000_000);
-  store.engine.append([1], testMessage("never"));
+  store.engine.append([1], testMessage("never".padEnd(50_000)));
   store.engine.flush();
   await until("it says so", () => lost.length > 0);
   expect(lost[0]?.message).toContain("Redis has lost commits");

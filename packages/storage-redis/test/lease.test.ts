@@ -20,8 +20,8 @@ afterEach(async () => {
 });
 afterAll(() => server.discard());
 
-function startChild(cluster: string, leaseMs: number): LeaseChild {
-  const child = new LeaseChild(server.address, cluster, leaseMs);
+function startChild(cluster: string, leaseMs: number, size: "small" | "large" = "small"): LeaseChild {
+  const child = new LeaseChild(server.address, cluster, leaseMs, size);
   children.push(child);
   return child;
 }
@@ -63,35 +63,47 @@ test("a second broker leads when the lease of one that was killed ends", async (
   const killed = Date.now();
   const second = (await opening) as OpenedStorage;
   expect(Date.now() - killed).toBeLessThan(options.leaseMs + 700);
-  const durable = Math.max(...child.lines.filter((line) => line.startsWith("durable")).map((line) => Number(line.slice(8))));
+  const durable = Math.max(
+    ...child.lines.filter((line) => line.startsWith("durable")).map((line) => Number(line.slice(8))),
+  );
   expect(second.engine.durable).toBeGreaterThanOrEqual(durable);
   await second.commit(appendNumbers(second, [1], 0, 5));
   await second.engine.close();
 });
 
-test("a leader that was stopped past its lease writes nothing more, and learns that it has lost it", async () => {
-  const options = { address: server.address, cluster: `lease-${++clusters}`, leaseMs: 500 };
-  const child = startChild(options.cluster, options.leaseMs);
-  await child.printed("wrote", 20);
-  const [opening] = await openStandby(options);
-  child.signal("SIGSTOP");
-  const second = (await opening) as OpenedStorage;
-  const mine = appendNumbers(second, [1], 0, 5);
-  second.engine.put("mine", Buffer.from("1"));
-  await second.commit(second.engine.settle(1, mine));
-  const before = await everything(options.cluster);
-  expect(Object.keys(before)).toContain(`jackalope:{${options.cluster}:0}:queue:1`);
-  const wroteBefore = child.lines.filter((line) => line === "wrote").length;
-  child.signal("SIGCONT");
-  await child.printed("lost");
-  await child.printed("wrote", wroteBefore + 50);
-  expect(await everything(options.cluster)).toEqual(before);
-  // The one that leads notices nothing.
-  await second.commit(appendNumbers(second, [1], 5, 5));
-  expect(second.failures).toEqual([]);
-  await second.engine.close();
-  expect(child.lines.filter((line) => line === "lost")).toHaveLength(1);
-});
+test.each([
+  { size: "small", other: "writes" },
+  { size: "large", other: "writes" },
+  { size: "small", other: "is idle" },
+  { size: "large", other: "is idle" },
+] as const)(
+  "a leader of $size messages that was stopped writes nothing where another $other",
+  async ({ size, other }) => {
+    const options = { address: server.address, cluster: `lease-${++clusters}`, leaseMs: 500 };
+    const child = startChild(options.cluster, options.leaseMs, size);
+    await child.printed("wrote", 20);
+    const [opening] = await openStandby(options);
+    child.signal("SIGSTOP");
+    const second = (await opening) as OpenedStorage;
+    if (other === "writes") {
+      const mine = appendNumbers(second, [1], 0, 5);
+      second.engine.put("mine", Buffer.from("1"));
+      await second.commit(second.engine.settle(1, mine));
+    }
+    const before = await everything(options.cluster);
+    expect(Object.keys(before)).toContain(`jackalope:{${options.cluster}:0}:queue:1`);
+    const wroteBefore = child.lines.filter((line) => line === "wrote").length;
+    child.signal("SIGCONT");
+    await child.printed("lost");
+    await child.printed("wrote", wroteBefore + 50);
+    expect(await everything(options.cluster)).toEqual(before);
+    // The one that leads notices nothing.
+    await second.commit(appendNumbers(second, [1], 5, 5));
+    expect(second.failures).toEqual([]);
+    await second.engine.close();
+    expect(child.lines.filter((line) => line === "lost")).toHaveLength(1);
+  },
+);
 
 test("a leader that is cut off keeps its lease where nobody takes it, whatever time has passed", async () => {
   const proxy = await TcpProxy.start(server.port);

@@ -15,10 +15,15 @@ type Event =
 
 const queueId = fc.integer({ min: 1, max: 4 });
 const queueIds = fc.uniqueArray(queueId, { minLength: 1, maxLength: 4 });
+/** Small messages go through the script, large ones past it. */
+const bytes = fc.oneof(
+  { weight: 12, arbitrary: fc.integer({ min: 1, max: 300 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 10_000, max: 40_000 }) },
+);
 const single = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant("append" as const), queueIds, bytes: fc.integer({ min: 1, max: 300 }) }),
+    arbitrary: fc.record({ kind: fc.constant("append" as const), queueIds, bytes }),
   },
   { weight: 7, arbitrary: fc.record({ kind: fc.constant("settle" as const), queueId, back: fc.nat(40) }) },
   {
@@ -32,7 +37,10 @@ const single = fc.oneof(
 );
 const call: fc.Arbitrary<Call> = fc.oneof(
   { weight: 9, arbitrary: single },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("group" as const), calls: fc.array(single, { maxLength: 6 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("group" as const), calls: fc.array(single, { maxLength: 6 }) }),
+  },
 );
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 40, arbitrary: fc.record({ kind: fc.constant("call" as const), call }) },
@@ -40,7 +48,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("turns" as const), count: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 3, arbitrary: fc.constant({ kind: "commit" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "cut" as const }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("cutAfter" as const), bytes: fc.integer({ min: 1, max: 3000 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("cutAfter" as const), bytes: fc.integer({ min: 1, max: 50_000 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("loseAnswers" as const), turns: fc.nat(8) }) },
   { weight: 1, arbitrary: fc.constant({ kind: "forget" as const }) },
 );
@@ -59,7 +70,12 @@ beforeAll(async () => {
 afterAll(() => server.discard());
 
 /** Runs one life of a broker. Returns what it knew to be durable at its end. */
-async function live(store: OpenedStorage, proxy: TcpProxy, model: EngineModel, events: readonly Event[]): Promise<void> {
+async function live(
+  store: OpenedStorage,
+  proxy: TcpProxy,
+  model: EngineModel,
+  events: readonly Event[],
+): Promise<void> {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   for (const event of events) {
     if (event.kind === "call") model.call(store.engine, event.call);
@@ -91,7 +107,7 @@ test("what was durable survives cuts, lost answers, and restarts of broker and R
       const lease = `jackalope:{${cluster}:0}:lease`;
       for (const { events, clean, redis } of lives) {
         const proxy = await TcpProxy.start(server.port);
-        const engine = openRedisStorage({ address: proxy.address, cluster, closeTimeoutMs: 5000 });
+        const engine = openRedisStorage({ address: proxy.address, cluster, garbageBytesMax: 0 });
         const store = await OpenedStorage.open(engine);
         await model.continueFrom(store);
         await live(store, proxy, model, events);

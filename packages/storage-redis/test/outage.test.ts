@@ -87,7 +87,12 @@ describe("Redis that goes away and comes back", () => {
 
   test("LOADING is waited for", async () => {
     // A millisecond for each of 300 keys, and clients get their answers meanwhile.
-    const slow = await RedisServer.start(["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]);
+    const slow = await RedisServer.start([
+      "--key-load-delay",
+      "1000",
+      "--loading-process-events-interval-bytes",
+      "1024",
+    ]);
     options = { ...options, address: slow.address };
     const store = await open(options);
     await store.commit(appendNumbers(store, [1], 0, 10));
@@ -96,7 +101,12 @@ describe("Redis that goes away and comes back", () => {
     await slow.kill();
     const pending = appendNumbers(store, [1], 10, 10);
     slow.launch();
-    await until("it loads", () => slow.admin.ping().then(() => false, (error) => String(error).includes("LOADING")));
+    await until("it loads", () =>
+      slow.admin.ping().then(
+        () => false,
+        (error) => String(error).includes("LOADING"),
+      ),
+    );
     expect(store.engine.durable).toBeLessThan(pending);
     await store.commit(pending);
     await store.engine.close();
@@ -106,9 +116,9 @@ describe("Redis that goes away and comes back", () => {
 });
 
 describe("answers that do not come", () => {
-  test("what was done and not answered is not done twice", async () => {
+  test.each([5, 20_000])("what was done and not answered is not done twice, with %i bytes", async (bytes) => {
     const store = await open(options);
-    const first = appendNumbers(store, [1], 0, 5);
+    const first = appendNumbers(store, [1], 0, 5, bytes);
     await store.commit(first);
     const settled = new Set<number>();
     let before = first;
@@ -116,7 +126,7 @@ describe("answers that do not come", () => {
       proxy.holdAnswers();
       store.engine.settle(1, before);
       settled.add(4 + round * 5);
-      const lsn = appendNumbers(store, [1], 5 + round * 5, 5);
+      const lsn = appendNumbers(store, [1], 5 + round * 5, 5, bytes);
       before = lsn;
       store.engine.flush();
       const key = `jackalope:{outage-${clusters}:0}:state`;
@@ -126,15 +136,19 @@ describe("answers that do not come", () => {
       await store.until(() => store.engine.durable >= lsn);
     }
     await store.engine.close();
+    expect(await server.admin.keys(`jackalope:{outage-${clusters}:0}:*:gate`)).toEqual([]);
     expect(await storedNumbers(options, 1)).toEqual(numbers(0, 30).filter((number) => !settled.has(number)));
   });
 
-  test("a commit cut at any byte is done once", async () => {
+  test.each([
+    { bytes: 5, step: 37, end: 1500 },
+    { bytes: 10_000, step: 1777, end: 34_000 },
+  ])("a commit cut at any byte is done once, with $bytes bytes", async ({ bytes, step, end }) => {
     const store = await open(options);
     let appended = 0;
-    for (let bytes = 1; bytes < 1500; bytes += 37) {
-      proxy.cutAfter(bytes);
-      const lsn = appendNumbers(store, [1], appended, 3);
+    for (let cut = 1; cut < end; cut += step) {
+      proxy.cutAfter(cut);
+      const lsn = appendNumbers(store, [1], appended, 3, bytes);
       appended += 3;
       await store.commit(lsn);
     }

@@ -78,9 +78,12 @@ test("streams of queues that came and went are taken out of the list", async () 
 
 test.each([
   ["an entry that is not ours", async () => server.admin.xadd(`${prefix}queue:1`, "9999-0", "a", "b")],
-  ["an entry without all its messages", async () => {
-    await server.admin.xadd(`${prefix}queue:1`, "9999-0", "index", Buffer.alloc(80), "routes", "[]", "data", "abc");
-  }],
+  [
+    "an entry without all its messages",
+    async () => {
+      await server.admin.xadd(`${prefix}queue:1`, "9999-0", "index", Buffer.alloc(80), "routes", "[]", "data", "abc");
+    },
+  ],
   ["a later layout", async () => server.admin.hset(`${prefix}state`, "layout", "2")],
 ] as const)("%s is refused, and nothing is changed", async (_, damage) => {
   const store = await open(options);
@@ -89,7 +92,7 @@ test.each([
   await damage();
   const before = await server.admin.dumpBuffer(`${prefix}queue:1`);
   await expect(open(options)).rejects.toBeInstanceOf(CorruptStreamError);
-  expect((await server.admin.dumpBuffer(`${prefix}queue:1`))?.equals(before as Buffer)).toBe(true);
+  expect((await server.admin.dumpBuffer(`${prefix}queue:1`))?.equals(before)).toBe(true);
   expect(await server.admin.exists(`${prefix}lease`)).toBe(0);
 });
 
@@ -111,7 +114,9 @@ test("recovery that is cut off begins again, and tells everything once", async (
     await next.engine.close();
     await proxy.close();
   }
-  expect(await storedNumbers(options, 1)).toEqual(numbers(0, 300).filter((number) => (number - (number % 3)) % 5 === 0));
+  expect(await storedNumbers(options, 1)).toEqual(
+    numbers(0, 300).filter((number) => (number - (number % 3)) % 5 === 0),
+  );
 });
 
 test("many streams come up in the order of their messages", async () => {

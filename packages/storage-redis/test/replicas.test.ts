@@ -12,7 +12,10 @@ let clusters = 0;
 beforeAll(async () => {
   master = await RedisServer.start(["--repl-diskless-sync-delay", "0"]);
   replica = await RedisServer.start(["--replicaof", `127.0.0.1 ${master.port}`]);
-  await until("the replica acknowledges", async () => (await master.admin.set("a", 1)) && (await master.admin.wait(1, 100)) === 1);
+  await until(
+    "the replica acknowledges",
+    async () => (await master.admin.set("a", 1)) && (await master.admin.wait(1, 100)) === 1,
+  );
 });
 afterAll(async () => {
   await replica.discard();
@@ -47,7 +50,7 @@ test("nothing is durable while the replica stands still, also over new connectio
   expect(store.failures[0]?.message).toBe("only 0 of 1 replicas have the last commit");
   // Redis has it by now, and says of a commit that is sent again that it is done.
   for (let round = 0; round < 2; round++) {
-    await master.admin.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+    await master.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     appendNumbers(store, [1], 20 + round, 1);
     store.engine.flush();
     await new Promise((resolve) => setTimeout(resolve, 1300));
@@ -62,10 +65,7 @@ test("nothing is durable while the replica stands still, also over new connectio
 
 test("WAITAOF is refused at the start where this Redis has it not", async () => {
   const engine = openRedisStorage({ ...options(), waitReplicas: 0, waitAof: true });
-  const recovering = engine.recover(
-    { durable() {}, failed() {}, recovered() {} },
-    { definition() {}, message() {} },
-  );
+  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
   await expect(recovering).rejects.toBeInstanceOf(UnsuitableRedisError);
   await expect(recovering).rejects.toThrow("it came with 7.2");
   await engine.close();

@@ -37,7 +37,7 @@ test("a user with just the rights that it needs is enough", async () => {
   const address = `redis://broker:word@127.0.0.1:${server.port}/0`;
   const log = new Recorder();
   const store = await open({ address, logger: log });
-  await store.commit(appendNumbers(store, [1, 2], 0, 5));
+  await store.commit(appendNumbers(store, [1, 2], 0, 5, 5000));
   await store.commit(store.engine.settle(1, store.engine.durable));
   await store.engine.close();
   expect(log.lines.some((line) => line.includes("its settings cannot be read"))).toBe(true);
@@ -48,10 +48,7 @@ test("a wrong password is told in the log, and tried again", async () => {
   server = await RedisServer.start({ settings: ["--requirepass", "right"], password: "right" });
   const log = new Recorder();
   const engine = openRedisStorage({ address: `redis://:wrong@127.0.0.1:${server.port}`, logger: log });
-  const recovering = engine.recover(
-    { durable() {}, failed() {}, recovered() {} },
-    { definition() {}, message() {} },
-  );
+  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the log tells", () => log.lines.some((line) => line.includes("WRONGPASS")));
   await engine.close();
@@ -73,10 +70,7 @@ test("a database that Redis does not have is never another one", async () => {
   server = await RedisServer.start();
   const log = new Recorder();
   const engine = openRedisStorage({ address: `redis://127.0.0.1:${server.port}/99`, logger: log });
-  const recovering = engine.recover(
-    { durable() {}, failed() {}, recovered() {} },
-    { definition() {}, message() {} },
-  );
+  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the log tells", () => log.lines.some((line) => line.includes("DB index is out of range")));
   await engine.close();
@@ -97,7 +91,7 @@ test("TLS, with a certificate of the broker's own", async () => {
   const address = `rediss://127.0.0.1:${server.port}/0`;
   const tls = { ca: certificate, serverName: "localhost" };
   const store = await open({ address, tls });
-  await store.commit(appendNumbers(store, [1], 0, 5));
+  await store.commit(appendNumbers(store, [1], 0, 5, 50_000));
   await server.admin.config("SET", "tls-auth-clients", "yes");
   await store.engine.close();
   // Now a client without a certificate is turned away.
@@ -105,10 +99,7 @@ test("TLS, with a certificate of the broker's own", async () => {
   expect(await storedNumbers({ address, tls: own }, 1)).toEqual(numbers(0, 5));
   const log = new Recorder();
   const stranger = openRedisStorage({ address, tls: { serverName: "localhost" }, logger: log });
-  const recovering = stranger.recover(
-    { durable() {}, failed() {}, recovered() {} },
-    { definition() {}, message() {} },
-  );
+  const recovering = stranger.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the certificate is refused", () => log.lines.some((line) => line.includes("certificate")));
   await stranger.close();

@@ -80,7 +80,8 @@ export class MqttConsumer implements SoakClient {
     const taken = this.#ledger.take(this.#queue, this.#taking, payload, qos === 2);
     if (taken === null) return;
     const { name } = taken.producer;
-    if (this.#qos === 2 && name === "mqtt2" && qos !== 2) this.#ledger.accuse(`a message of ${name} came with QoS ${qos}`);
+    if (this.#qos === 2 && name === "mqtt2" && qos !== 2)
+      this.#ledger.accuse(`a message of ${name} came with QoS ${qos}`);
     this.#settlements.acknowledged(taken);
   }
 

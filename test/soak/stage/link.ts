@@ -107,7 +107,7 @@ export class Link {
 
   #accept(client: Socket): void {
     if (this.#away) {
-      client.on("error", () => undefined).resetAndDestroy();
+      client.on("error", () => undefined).destroy();
       return;
     }
     const server = connect({ port: this.#targetPort, host: "127.0.0.1", noDelay: true });
@@ -127,6 +127,6 @@ function drop(pairs: Set<Pair>, pair: Pair): void {
   if (!pairs.delete(pair)) return;
   pair.questions.end();
   pair.answers.end();
-  pair.client.resetAndDestroy();
-  pair.server.resetAndDestroy();
+  pair.client.destroy();
+  pair.server.destroy();
 }

@@ -74,12 +74,6 @@ async function endAll(slots: readonly Slot[]): Promise<void> {
   for (const slot of slots) await slot.end("SIGKILL");
 }
 
-/** The broker that serves now, null for none. */
-export async function leaderOf(stage: Stage): Promise<Slot | null> {
-  for (const slot of stage.slots) if ((await slot.health()) === "ready") return slot;
-  return null;
-}
-
 /** Waits until a broker serves, `among` those given. */
 export async function untilLeader(stage: Stage, among: readonly Slot[] = stage.slots): Promise<Slot> {
   let leader: Slot | null = null;
