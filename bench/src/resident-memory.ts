@@ -43,6 +43,12 @@ export async function settledResidentBytes(processId: number): Promise<number> {
   return last;
 }
 
+/** The largest resident memory that a process alone ever had, in bytes (VmHWM in proc(5)). */
+export function peakResidentBytes(processId: number): number {
+  const match = /^VmHWM:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${processId}/status`));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
 function residentBytesOfOne(processId: number): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${processId}/status`));
   return Number(match?.[1] ?? 0) * 1024;

@@ -27,9 +27,18 @@ export class RedisServer {
 
   /** One that runs. */
   static async start(): Promise<RedisServer> {
-    const server = await RedisServer.prepare();
-    await server.run();
-    return server;
+    for (;;) {
+      const server = await RedisServer.prepare();
+      await server.run();
+      // Two test files may be given the same free port: what answers is the server of the other one then.
+      if (await server.#isOwn()) return server;
+      await server.kill();
+    }
+  }
+
+  async #isOwn(): Promise<boolean> {
+    const script = "return tonumber(string.match(redis.call('INFO', 'server'), 'process_id:(%d+)'))";
+    return (await this.ask("EVAL", script, "0")) === `:${this.#child?.pid ?? 0}`;
   }
 
   /** One that does not run yet. */

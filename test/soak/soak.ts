@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { assembleCrew, type Crew, declareQueues } from "./clients/crew.ts";
 import type { SoakProducer } from "./clients/client.ts";
 import { brokerFaults } from "./faults/broker-faults.ts";
+import { clientFaults } from "./faults/client-faults.ts";
 import { embeddedFaults } from "./faults/embedded-faults.ts";
 import type { Fault, Scene } from "./faults/fault.ts";
 import { linkFaults, redisFaults } from "./faults/redis-faults.ts";
@@ -57,10 +58,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const run = new Run(options, ledger, tally);
   if (options.store === "redis") {
     const stage = await openRedisStage(own);
-    await run.play(stage, [...brokerFaults, ...redisFaults, ...linkFaults], () => checkLeftOvers(stage.redis, ledger));
+    await run.play(stage, [...brokerFaults, ...redisFaults, ...linkFaults, ...clientFaults], () =>
+      checkLeftOvers(stage.redis, ledger),
+    );
   } else {
     const stage = await openEmbeddedStage(own);
-    await run.play(stage, embeddedFaults, () => Promise.resolve());
+    await run.play(stage, [...embeddedFaults, ...clientFaults], () => Promise.resolve());
   }
   if (ledger.accusations.length === 0) rmSync(folder, { recursive: true, force: true });
   return { ledger, tally, seconds: (performance.now() - startedMs) / 1000, folder };
@@ -117,11 +120,7 @@ class Run {
     crew: Crew,
     producers: readonly SoakProducer[],
   ): Promise<void> {
-    const clients = [...crew.consumers, ...producers, crew.retained];
-    const cutClients = (): void => {
-      for (const client of clients) client.cut();
-    };
-    const scene: Scene<Kind> = { stage, random: this.#random, tally: this.#tally, cutClients };
+    const scene = this.#sceneOn(stage, crew, producers);
     const endMs = performance.now() + this.#options.milliseconds;
     do {
       for (const fault of this.#random.shuffled(faults)) {
@@ -130,6 +129,30 @@ class Run {
         if (this.#ledger.accusations.length > 0) return;
       }
     } while (performance.now() < endMs);
+  }
+
+  #sceneOn<Kind extends Stage>(stage: Kind, crew: Crew, producers: readonly SoakProducer[]): Scene<Kind> {
+    const clients = [...crew.consumers, ...producers, crew.retained];
+    return {
+      stage,
+      random: this.#random,
+      tally: this.#tally,
+      cutClients: () => {
+        for (const client of clients) client.cut();
+      },
+      sendConsumersAway: () => {
+        const chosen = this.#random.shuffled(crew.consumers).slice(this.#random.between(0, crew.consumers.length - 1));
+        for (const { rotation } of chosen) rotation.away = true;
+        for (const client of chosen) client.cut();
+        return () => {
+          for (const { rotation } of chosen) rotation.away = false;
+        };
+      },
+      confirmed: (messages) => {
+        const total = this.#ledger.confirmed + messages;
+        return until(`${messages} more confirms`, () => this.#ledger.confirmed >= total, progressMs);
+      },
+    };
   }
 
   async #strike<Kind extends Stage>(scene: Scene<Kind>, fault: Fault<Kind>, crew: Crew): Promise<void> {

@@ -5,7 +5,7 @@ import { failureText } from "../interleaved.ts";
 import type { PeerName, RunningPeer } from "../peer.ts";
 import { startJackalopeOn } from "../peers/jackalope.ts";
 import { RedisServer } from "../redis-server.ts";
-import { watchResidentBytes } from "../resident-memory.ts";
+import { peakResidentBytes } from "../resident-memory.ts";
 import type { Check, Figure, Row } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -53,10 +53,9 @@ async function measure(bench: Bench, count: number, size: number): Promise<Measu
   const start = (): Promise<RunningPeer> => startJackalopeOn(redis.address, place);
   let broker = await start();
   try {
-    const filling = watchResidentBytes(broker.processId);
     const published = { mode: "publish", durable: true, confirms: true, queue: QUEUE, keep: true, stall: 60 } as const;
     const fill = await load(broker, { ...published, size, count });
-    const filledMiB = filling.stop() / MIB;
+    const filledMiB = peakResidentBytes(broker.processId) / MIB;
     const redisMiB = (await redis.figure("used_memory")) / MIB;
     bench.note(`${Math.round(fill.confirmedPerSecond)}/s in, ${Math.round(redisMiB)} MiB in Redis`);
 
@@ -70,9 +69,8 @@ async function measure(bench: Bench, count: number, size: number): Promise<Measu
     const restartAfterKillSeconds = (performance.now() - beganAgain) / 1000;
     bench.note(`ready after ${restartSeconds.toFixed(1)} s, after kill -9 ${restartAfterKillSeconds.toFixed(1)} s`);
 
-    const draining = watchResidentBytes(broker.processId);
     const drain = await load(broker, { mode: "drain", queue: QUEUE, durable: true, acks: true, count, stall: 60 });
-    const recoveredMiB = draining.stop() / MIB;
+    const recoveredMiB = peakResidentBytes(broker.processId) / MIB;
     if (drain.leftOver > 0) throw new Error(`${drain.leftOver} messages left after the drain`);
     bench.note(`drained in order at ${Math.round(drain.deliveredPerSecond)}/s, ${Math.round(recoveredMiB)} MiB`);
     return {
@@ -98,7 +96,7 @@ function rowsOf(label: string, measured: Measured): Row[] {
       measured.restartAfterKillSeconds,
       bound,
     ),
-    row(`${label}: largest resident memory of the broker that drained it`, "MiB", measured.recoveredMiB),
+    row(`${label}: largest resident memory of the broker that recovered and drained it`, "MiB", measured.recoveredMiB),
     row(`${label}: drained in order, acks`, "messages/s", measured.drainPerSecond),
   ];
 }

@@ -70,6 +70,7 @@ export class CommitLoop {
   inGroup = false;
   /** What keeps commits from being durable, null while nothing does. */
   failure: Error | null = null;
+  #failureTold = false;
   readonly #pool = new SlabPool();
   readonly #kept = new KeptCommits();
   #line: InLine[] = [];
@@ -131,9 +132,9 @@ export class CommitLoop {
     this.#sent = 0;
     this.#answered = 0;
     this.#waiting = false;
-    const first = this.failure === null;
     this.failure = error;
-    if (first) this.#options.listener.failed(error);
+    if (!this.#failureTold) this.#options.listener.failed(error);
+    this.#failureTold = true;
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(this.#retryMs, () => this.#resend());
     this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2);
@@ -246,9 +247,11 @@ export class CommitLoop {
     if (this.idle) this.#wakeIdleWaiters();
   }
 
+  /** Redis takes commits. It is well again when it has everything back that it had forgotten. */
   #works(): void {
-    if (this.failure === null) return;
     this.failure = null;
+    if (!this.#failureTold || this.#line.some(({ commit }) => commit === null)) return;
+    this.#failureTold = false;
     this.#options.listener.recovered();
   }
 
@@ -298,12 +301,8 @@ export class CommitLoop {
     // Without a connection there is nothing to do until there is one.
     if (this.#ended || !this.#options.connection.ready) return;
     this.#attempt++;
-    if (this.#line.length === 0 && !this.gathering.empty && !this.inGroup) this.#seal();
-    if (this.#line.length === 0) {
-      // Nothing waits; whether Redis takes writes shows with the next one.
-      this.#works();
-      return;
-    }
+    // An empty one shows whether Redis takes writes, and whether it still has what it had.
+    if (this.#line.length === 0) this.#seal();
     this.#sent = 0;
     for (const waiting of this.#line.slice(0, inFlightMax)) {
       this.#sent++;

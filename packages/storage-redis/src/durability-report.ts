@@ -73,11 +73,11 @@ async function requireWaitAof(connection: RedisConnection, facts: ServerFacts): 
     const { message } = error as Error;
     if (/unknown command/i.test(message)) {
       throw new UnsuitableRedisError(
-        `this Redis (${facts.version}) has no WAITAOF: it came with 7.2. Switch wait-aof off`,
+        `this Redis (${facts.version}) has no WAITAOF: it came with 7.2. Switch redis-wait-aof off`,
       );
     }
     if (!connection.ready) throw error;
-    throw new UnsuitableRedisError(`wait-aof cannot be had: ${message}`);
+    throw new UnsuitableRedisError(`redis-wait-aof cannot be had: ${message}`);
   }
 }
 

@@ -9,7 +9,7 @@ export const stored = 4;
 /** Redis has it for certain. */
 export const acknowledged = 8;
 /** Nothing is added any more. */
-export const sealed = 16;
+const sealed = 16;
 /** Deleted ahead of the commit that does so. */
 export const relieved = 32;
 

@@ -2,4 +2,5 @@
 export { parseRedisAddress, type RedisAddress, type RedisHost } from "./address.ts";
 export type { RedisTls } from "./redis-client.ts";
 export { CorruptStreamError, LeaseLostError, StoreClosedError, UnsuitableRedisError } from "./redis-error.ts";
-export { openRedisStorage, type RedisStorageOptions } from "./redis-storage.ts";
+export { openRedisStorage } from "./redis-storage.ts";
+export type { RedisStorageOptions } from "./redis-storage-options.ts";

@@ -88,6 +88,7 @@ export class Lease {
    * is of no use at the moment.
    */
   async close(other: RedisConnection): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#timer?.cancel();
     this.#wake?.();

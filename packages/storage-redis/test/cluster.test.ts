@@ -105,7 +105,7 @@ test("the replica takes over from a master that is killed", async () => {
   const before = store.messages.length;
   const first = await holder();
   await store.commit(appendNumbers(store, [3], 0, 5));
-  await first.admin.wait(1, 1000);
+  await first.replicated();
   await first.kill();
   const lsn = appendNumbers(store, [3], 5, 5);
   await store.commit(lsn);

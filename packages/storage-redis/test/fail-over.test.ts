@@ -40,7 +40,7 @@ test("READONLY is waited for, and the address is looked up again", async () => {
   const options = { address: proxy.address, cluster: "c" };
   const store = await open(options);
   await store.commit(appendNumbers(store, [1], 0, 5));
-  await first.admin.wait(1, 1000);
+  await first.replicated();
   await second.admin.replicaof("NO", "ONE");
   await first.admin.replicaof("127.0.0.1", second.port);
   const lsn = appendNumbers(store, [1], 5, 5);
@@ -66,7 +66,7 @@ async function failOverWithLoss(messages: number, bodyBytes: number) {
   const store = await open(options);
   const kept = appendNumbers(store, [1], 0, 5);
   await store.commit(kept);
-  await first.admin.wait(1, 1000);
+  await first.replicated();
   link.holdAnswers();
   let lsn = 0;
   for (let index = 0; index < messages; index++) {
@@ -85,6 +85,10 @@ async function failOverWithLoss(messages: number, bodyBytes: number) {
 
 test("commits that a fail-over lost, though confirmed, are written again", async () => {
   const { store, options, lost } = await failOverWithLoss(95, 3000);
+  // Also where nothing new is written.
+  await store.until(() => store.recoveries > 0);
+  const lsns = Array.from({ length: 90 }, (_, index) => store.engine.durable - index);
+  expect((await store.engine.read(lsns)).every((message) => message.bodyBytes === 3000)).toBe(true);
   const lsn = appendNumbers(store, [1], 100, 3);
   await store.commit(lsn);
   expect(store.engine.pendingBytes).toBe(0);
@@ -148,7 +152,7 @@ test("Sentinel names the new master", async () => {
     const [known] = (await sentinel.admin.call("SENTINEL", "REPLICAS", "main")) as unknown[][];
     return known !== undefined;
   });
-  await master.admin.wait(1, 1000);
+  await master.replicated();
   await master.kill();
   const lsn = appendNumbers(store, [1], 5, 5);
   await store.commit(lsn);

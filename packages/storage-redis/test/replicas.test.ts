@@ -38,6 +38,11 @@ test("a commit is durable when the replica has it", async () => {
   expect(await storedNumbers(own, 1)).toEqual(numbers(0, 100));
 });
 
+/** How often WAIT has been answered. */
+async function waitCalls(): Promise<number> {
+  return Number(/cmdstat_wait:calls=(\d+)/.exec(await master.admin.info("commandstats"))?.[1]);
+}
+
 test("nothing is durable while the replica stands still, also over new connections, and it goes on after", async () => {
   const own = options();
   const store = await open(own);
@@ -53,7 +58,8 @@ test("nothing is durable while the replica stands still, also over new connectio
     await master.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     appendNumbers(store, [1], 20 + round, 1);
     store.engine.flush();
-    await new Promise((resolve) => setTimeout(resolve, 1300));
+    const asked = await waitCalls();
+    await until("it has asked again and again", async () => (await waitCalls()) >= asked + 2);
     expect(store.engine.durable).toBe(first);
   }
   replica.signal("SIGCONT");

@@ -18,7 +18,7 @@ afterEach(async () => {
 
 /** What docs/redis.md says that a user of the broker's own needs. */
 const permissions = [
-  ...["~jackalope:*", "&jackalope:*", "-@all", "+@read", "+@write", "+@scripting", "+@connection"],
+  ...["~jackalope:*", "&jackalope:*", "-@all", "+@read", "+@write", "+@scripting", "+@connection", "+@transaction"],
   ...["+subscribe", "+publish", "+cluster|slots", "+cluster|keyslot"],
 ];
 

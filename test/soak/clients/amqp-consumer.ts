@@ -13,6 +13,7 @@ const flushMs = 30;
 /** Takes from a queue and acknowledges, now one by one, now many at once, and some only a little later. */
 export class AmqpConsumer implements SoakClient {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #ledger: Ledger;
   readonly #queue: QueueFacts;
   readonly #random: Random;
@@ -24,6 +25,7 @@ export class AmqpConsumer implements SoakClient {
 
   constructor(ledger: Ledger, queueName: string, rotation: Rotation, random: Random) {
     this.name = `consumer of ${queueName}`;
+    this.rotation = rotation;
     this.#ledger = ledger;
     this.#queue = ledger.queue(queueName);
     this.#random = random;

@@ -54,8 +54,8 @@ export class AmqpLife {
   }
 
   async #connect(): Promise<ChannelModel | null> {
-    const { ports } = this.#rotation.next();
-    const url = `amqp://guest:guest@127.0.0.1:${ports.amqp}?heartbeat=1`;
+    const { amqp } = this.#rotation.next();
+    const url = `amqp://guest:guest@127.0.0.1:${amqp}?heartbeat=1`;
     const connection = await connect(url, { timeout: connectMs }).catch(() => null);
     // The end is what counts, not its reason.
     connection?.on("error", () => undefined);

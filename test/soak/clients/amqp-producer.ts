@@ -11,12 +11,14 @@ const outstandingMax = 100;
 /** Publishes persistent messages with confirms. What is not confirmed when the connection goes is not sent again. */
 export class AmqpProducer implements SoakProducer {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #publishing: Publishing;
   readonly #life: AmqpLife;
   #channel: ConfirmChannel | null = null;
 
   constructor(facts: ProducerFacts, rotation: Rotation, perSecond: number) {
     this.name = `producer ${facts.name}`;
+    this.rotation = rotation;
     this.#publishing = new Publishing(facts, perSecond, outstandingMax, (sequence) => this.#send(sequence));
     this.#life = new AmqpLife(rotation, {
       begin: (connection) => this.#begin(connection),

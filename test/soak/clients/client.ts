@@ -1,10 +1,11 @@
-import type { Slot } from "../stage/slot.ts";
+import type { Slot, SlotPorts } from "../stage/slot.ts";
 
 /** A client of the soak: it comes back by itself whenever its connection is gone, until it is ended. */
 export interface SoakClient {
   readonly name: string;
   /** Nothing is under way: all that was sent is answered, all that came is acknowledged for good. */
   readonly idle: boolean;
+  readonly rotation: Rotation;
   /** Drops the connection without a word. */
   cut(): void;
   /** Ends it for good. */
@@ -24,8 +25,13 @@ export const retryMs = 50;
 /** A broker that is stopped takes connections and never says a word. In milliseconds. */
 export const connectMs = 1500;
 
+/** Nobody listens there. */
+const nowhere: SlotPorts = { amqp: 1, mqtt: 1, stompWs: 1, management: 1 };
+
 /** Goes through the brokers, one attempt each: a client does not know which one leads. */
 export class Rotation {
+  /** While it is set, no attempt gets through. */
+  away = false;
   readonly #slots: readonly Slot[];
   #next: number;
 
@@ -34,7 +40,9 @@ export class Rotation {
     this.#next = first;
   }
 
-  next(): Slot {
-    return this.#slots[this.#next++ % this.#slots.length] as Slot;
+  /** Where to try next. */
+  next(): SlotPorts {
+    if (this.away) return nowhere;
+    return (this.#slots[this.#next++ % this.#slots.length] as Slot).ports;
   }
 }

@@ -12,6 +12,7 @@ const inFlightMax = 50;
 /** Takes what its session keeps, with QoS 1 or 2. MQTT.js acknowledges by itself. */
 export class MqttConsumer implements SoakClient {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #ledger: Ledger;
   readonly #queue: QueueFacts;
   readonly #filter: string;
@@ -25,6 +26,7 @@ export class MqttConsumer implements SoakClient {
 
   constructor(ledger: Ledger, clientId: string, filter: string, qos: 1 | 2, rotation: Rotation) {
     this.name = `session ${clientId}`;
+    this.rotation = rotation;
     this.#ledger = ledger;
     this.#queue = ledger.queue(clientId);
     this.#filter = filter;

@@ -32,7 +32,7 @@ export class MqttLife {
       resubscribe: false,
       ...(version === 5 && { properties: { sessionExpiryInterval: sessionSeconds, receiveMaximum: inFlightMax } }),
     };
-    this.client = new MqttClient(() => connect(rotation.next().ports.mqtt, "127.0.0.1").setNoDelay(true), options);
+    this.client = new MqttClient(() => connect(rotation.next().mqtt, "127.0.0.1").setNoDelay(true), options);
     this.client.on("error", (error) => this.#failed(error));
     this.client.on("packetreceive", (packet) => {
       if (packet.cmd === "connack") this.#connack(packet);

@@ -16,6 +16,7 @@ const identifierNotFound = 146;
 /** Publishes with QoS 1 or 2; MQTT.js sends again over the next connection what was not acknowledged. */
 export class MqttProducer implements SoakProducer {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #ledger: Ledger;
   readonly #qos: 1 | 2;
   readonly #publishing: Publishing;
@@ -23,6 +24,7 @@ export class MqttProducer implements SoakProducer {
 
   constructor(ledger: Ledger, facts: ProducerFacts, qos: 1 | 2, rotation: Rotation, perSecond: number) {
     this.name = `producer ${facts.name}`;
+    this.rotation = rotation;
     this.#ledger = ledger;
     this.#qos = qos;
     this.#publishing = new Publishing(facts, perSecond, inFlightMax, (sequence) => this.#send(sequence));

@@ -12,8 +12,8 @@ const lookMs = 30_000;
 /** Publishes a growing number as a retained message with QoS 1, and looks what the broker has kept of it. */
 export class RetainedWatch implements SoakClient {
   readonly name = "retained message";
+  readonly rotation: Rotation;
   readonly #ledger: Ledger;
-  readonly #rotation: Rotation;
   readonly #life: MqttLife;
   readonly #timer: NodeJS.Timeout;
   #number = 0;
@@ -24,7 +24,7 @@ export class RetainedWatch implements SoakClient {
 
   constructor(ledger: Ledger, rotation: Rotation) {
     this.#ledger = ledger;
-    this.#rotation = rotation;
+    this.rotation = rotation;
     this.#life = new MqttLife(ledger, "soak-retained", 5, 4, rotation);
     this.#life.client.on("connect", () => {
       this.#connected = true;
@@ -74,7 +74,7 @@ export class RetainedWatch implements SoakClient {
   /** Asks as often as it takes to get through. -1 where nothing is kept. */
   async #keptNumber(): Promise<number> {
     let kept: number | null = null;
-    const client = new MqttClient(() => connect(this.#rotation.next().ports.mqtt, "127.0.0.1"), {
+    const client = new MqttClient(() => connect(this.rotation.next().mqtt, "127.0.0.1"), {
       username: "guest",
       password: "guest",
       protocolVersion: 5,

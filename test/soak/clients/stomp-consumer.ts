@@ -18,6 +18,7 @@ interface Held {
  * sends the messages on to that queue. */
 export class StompConsumer implements SoakClient {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #ledger: Ledger;
   readonly #queue: QueueFacts;
   readonly #relayTo: string | null;
@@ -29,6 +30,7 @@ export class StompConsumer implements SoakClient {
 
   constructor(ledger: Ledger, queueName: string, relayTo: string | null, rotation: Rotation) {
     this.name = `consumer of ${queueName}`;
+    this.rotation = rotation;
     this.#ledger = ledger;
     this.#queue = ledger.queue(queueName);
     this.#relayTo = relayTo;

@@ -22,7 +22,7 @@ export class StompLife {
 
   constructor(rotation: Rotation, use: StompUse) {
     this.client = new Client({
-      webSocketFactory: () => (this.#socket = openSocket(rotation.next().ports.stompWs)),
+      webSocketFactory: () => (this.#socket = openSocket(rotation.next().stompWs)),
       connectHeaders: { login: "guest", passcode: "guest" },
       reconnectDelay: retryMs,
       connectionTimeout: connectMs,

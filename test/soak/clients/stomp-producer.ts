@@ -11,12 +11,14 @@ const outstandingMax = 60;
 /** Sends persistent messages with receipts. What has no receipt when the connection goes is not sent again. */
 export class StompProducer implements SoakProducer {
   readonly name: string;
+  readonly rotation: Rotation;
   readonly #publishing: Publishing;
   readonly #life: StompLife;
   #connection = 0;
 
   constructor(ledger: Ledger, facts: ProducerFacts, rotation: Rotation, perSecond: number) {
     this.name = `producer ${facts.name}`;
+    this.rotation = rotation;
     this.#publishing = new Publishing(facts, perSecond, outstandingMax, (sequence) => this.#send(sequence));
     this.#life = new StompLife(rotation, {
       begin: () => this.#publishing.connected(),

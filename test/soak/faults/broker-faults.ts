@@ -107,11 +107,4 @@ export const brokerFaults: readonly RedisFault[] = [
   stopLeader,
   stopLeaderBriefly,
   handOver,
-  {
-    name: "all clients cut off",
-    run({ cutClients }) {
-      cutClients();
-      return Promise.resolve();
-    },
-  },
 ];

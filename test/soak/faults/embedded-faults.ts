@@ -49,19 +49,5 @@ const restartBroker: EmbeddedFault = {
   },
 };
 
-const dropClients: EmbeddedFault = {
-  name: "all clients cut off",
-  run({ cutClients }) {
-    cutClients();
-    return Promise.resolve();
-  },
-};
-
 /** Each of them once is a round. */
-export const embeddedFaults: readonly EmbeddedFault[] = [
-  killBroker,
-  killWhileStarting,
-  stopBroker,
-  restartBroker,
-  dropClients,
-];
+export const embeddedFaults: readonly EmbeddedFault[] = [killBroker, killWhileStarting, stopBroker, restartBroker];

@@ -10,6 +10,10 @@ export interface Scene<Kind extends Stage> {
   readonly tally: Tally;
   /** Drops the connections of all clients. */
   readonly cutClients: () => void;
+  /** Some of the consumers, by chance, stay away from now on; the call returned brings them back. */
+  readonly sendConsumersAway: () => () => void;
+  /** Waits until producers have got so many more messages confirmed. */
+  readonly confirmed: (messages: number) => Promise<void>;
 }
 
 /** Something bad that happens, and is over when `run` resolves: then a broker has to serve again. */
