@@ -1,11 +1,10 @@
-import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
+import { type Broker, type Logger, Outbox, type OutboxTarget, stopReasons, type Timer } from "@jackalope/core/adapter";
 import type { Transport, TransportListener } from "@jackalope/transport";
 import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat, frameOverheadBytes } from "./codec.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AmqpLimits, ServerIdentity } from "./options.ts";
 import { protocolHeader, recognize } from "./protocol-header.ts";
 import { Session } from "./session.ts";
-import { stopReasons } from "./stop-reasons.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost {

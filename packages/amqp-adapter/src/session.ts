@@ -1,4 +1,4 @@
-import { BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
+import { BrokerError, type ClientConnection, PublisherThrottle, stopReasons, type User } from "@jackalope/core/adapter";
 import { AmqpError, type ReplyCode, replyCodeOf, replyCodes, replyText } from "./amqp-error.ts";
 import { ChannelSession } from "./channel-session.ts";
 import { type FrameHandler, frameTypes, writeMethod } from "./codec.ts";
@@ -19,7 +19,6 @@ import { type MethodArguments, type MethodDefinition, methodKey } from "./method
 import { decodeArguments } from "./methods/method-codec.ts";
 import type { PublisherContext } from "./publication.ts";
 import { RecentRoutes } from "./recent-routes.ts";
-import { stopReasons } from "./stop-reasons.ts";
 
 /**
  * Where a connection stands; the first four words are RabbitMQ's, for its texts.
@@ -59,9 +58,8 @@ export class Session implements FrameHandler, PublisherContext {
   /** Channel and method of the frame at hand, for errors. */
   #frameChannel = 0;
   frameMethod = 0;
-  #hasPublished = false;
-  #blocked = false;
-  #held: (() => void) | null = null;
+  /** Null before the first publish. */
+  #throttle: PublisherThrottle | null = null;
   #overOutbox = false;
 
   constructor(wire: AmqpConnection) {
@@ -250,38 +248,22 @@ export class Session implements FrameHandler, PublisherContext {
   chunkEnded(): void {
     if (this.published) {
       this.published = false;
-      this.#hasPublished = true;
-      if (this.state === "running") this.throttle();
+      const { broker, logger } = this.wire.host;
+      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire, (blocked) => this.#tellBlocked(blocked));
+      this.throttle();
     }
     if (this.state === "running") this.checkOutbox();
   }
 
   /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
   throttle(): void {
-    const { broker } = this.wire.host;
-    if (this.state !== "running" || !this.#hasPublished) return;
-    if (broker.alarms.blocked !== this.#blocked) this.#setBlocked(broker.alarms.blocked);
-    if (!broker.publishersHeld || this.#held !== null) return;
-    this.wire.stop(stopReasons.held);
-    this.#held = broker.whenPublishersFree(() => {
-      this.#held = null;
-      this.wire.proceed(stopReasons.held);
-    });
+    if (this.state === "running") this.#throttle?.look();
   }
 
-  #setBlocked(blocked: boolean): void {
-    this.#blocked = blocked;
-    const { broker, logger } = this.wire.host;
-    const told = this.capabilities.has("connection.blocked");
-    if (blocked) {
-      const reason = broker.alarms.reason;
-      logger.info({ peer: this.wire.peer, reason }, "publishing connection blocked");
-      if (told) this.send(0, connectionBlocked, { reason });
-      this.wire.stop(stopReasons.blocked);
-    } else {
-      if (told) this.send(0, connectionUnblocked, {});
-      this.wire.proceed(stopReasons.blocked);
-    }
+  #tellBlocked(blocked: boolean): void {
+    if (!this.capabilities.has("connection.blocked")) return;
+    if (blocked) this.send(0, connectionBlocked, { reason: this.wire.host.broker.alarms.reason });
+    else this.send(0, connectionUnblocked, {});
   }
 
   // Ends
@@ -355,8 +337,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   /** Gives channels, consumers and unacknowledged deliveries back to the broker. Idempotent. */
   #release(): void {
-    this.#held?.();
-    this.#held = null;
+    this.#throttle?.release();
     this.#client?.close();
     this.#channels.clear();
     this.#lastNumber = 0;

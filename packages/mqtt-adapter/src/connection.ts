@@ -3,6 +3,8 @@ import {
   type Logger,
   Outbox,
   type OutboxTarget,
+  StallWatch,
+  stopReasons,
   type Timer,
   type VirtualHost,
 } from "@jackalope/core/adapter";
@@ -12,7 +14,6 @@ import { KeepAlive } from "./keep-alive.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
 import { type AnonymousUser, type MqttLimits, packetBytesMax } from "./options.ts";
 import { Session } from "./session.ts";
-import { stopReasons } from "./stop-reasons.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost {
@@ -28,8 +29,6 @@ export interface ConnectionHost {
   forget(connection: MqttConnection): void;
 }
 
-const stalledLookMs = 1000;
-
 /**
  * One client: decode loop, outbox, keep alive, pause and resume. It knows no broker noun; packets go to the session.
  */
@@ -43,7 +42,8 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   readonly decoder: PacketDecoder;
   #keepAlive: KeepAlive | null = null;
   #timer: Timer | null;
-  #stallTimer: Timer | null = null;
+  /** While the client is behind with reading. */
+  #stallWatch: StallWatch | null = null;
   /** Bytes that the transport took so far, to tell a slow reader from one that does not read. */
   #goneBytes = 0;
   #stopped = 0;
@@ -143,7 +143,7 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
-    this.#stallTimer?.cancel();
+    this.#stallWatch?.end();
     this.#keepAlive?.stop();
     this.decoder.stopped = true;
     this.decoder.drop();
@@ -171,23 +171,20 @@ export class MqttConnection implements OutboxTarget, TransportListener {
 
   #pressure(over: boolean): void {
     this.session.pressure(over);
-    this.#stallTimer?.cancel();
-    this.#stallTimer = null;
-    if (over) this.#watchStall(this.#goneBytes, 0);
+    this.#stallWatch?.end();
+    this.#stallWatch = over ? this.#watchStall() : null;
   }
 
-  /** Looks every second whether a client that is behind reads at all. What gathers for it is bounded by its queue. */
-  #watchStall(goneBytes: number, stalledMs: number): void {
+  /** What gathers for a client that does not read is bounded by its queue. */
+  #watchStall(): StallWatch {
     const { broker, limits, logger } = this.host;
-    this.#stallTimer = broker.clock.after(stalledLookMs, () => {
-      const nowStalledMs = this.#goneBytes === goneBytes ? stalledMs + stalledLookMs : 0;
-      if (nowStalledMs < limits.stalledTimeoutMs) {
-        this.#watchStall(this.#goneBytes, nowStalledMs);
-        return;
-      }
+    const goneBytes = (): number => this.#goneBytes;
+    return new StallWatch(broker.clock, goneBytes, (stalledMs) => {
+      if (stalledMs < limits.stalledTimeoutMs) return true;
       const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
       logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
       this.destroy();
+      return false;
     });
   }
 

@@ -5,6 +5,8 @@ import {
   type ClientConnection,
   type Consumer,
   type Message,
+  PublisherThrottle,
+  stopReasons,
 } from "@jackalope/core/adapter";
 import { brokerRefusal } from "./broker-refusal.ts";
 import type { PacketHandler } from "./codec.ts";
@@ -21,7 +23,6 @@ import type { PublishPacket } from "./publish-packet.ts";
 import type { ConnectPacket, DisconnectPacket, OutgoingPacket, RarePacket } from "./rare-packets.ts";
 import { connackReason, connectReturnCode, reasonCodes } from "./reason-codes.ts";
 import type { SessionState } from "./session-state.ts";
-import { stopReasons } from "./stop-reasons.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Version } from "./version.ts";
 
@@ -65,9 +66,8 @@ export class Session implements PacketHandler, ChannelSink {
   /** Made at their first use: an idle client needs neither. */
   #publication: Publication | null = null;
   #deliveries: Deliveries | null = null;
-  #hasPublished = false;
-  #blocked = false;
-  #held: (() => void) | null = null;
+  /** Null before the first publish. */
+  #throttle: PublisherThrottle | null = null;
 
   constructor(wire: MqttConnection) {
     this.wire = wire;
@@ -268,29 +268,16 @@ export class Session implements PacketHandler, ChannelSink {
     if (this.#deliveries !== null) this.#deliveries.chunkEnded();
     if (this.published) {
       this.published = false;
-      this.#hasPublished = true;
-      this.throttle();
+      const { broker, logger } = this.wire.host;
+      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire);
+      this.#throttle.look();
     }
     this.#checkOutbox();
   }
 
   /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
   throttle(): void {
-    const { broker, logger } = this.wire.host;
-    if (this.phase !== "running" || !this.#hasPublished) return;
-    if (broker.alarms.blocked !== this.#blocked) {
-      this.#blocked = broker.alarms.blocked;
-      if (this.#blocked) {
-        logger.info({ peer: this.peer, reason: broker.alarms.reason }, "publishing connection blocked");
-        this.wire.stop(stopReasons.blocked);
-      } else this.wire.proceed(stopReasons.blocked);
-    }
-    if (!broker.publishersHeld || this.#held !== null) return;
-    this.wire.stop(stopReasons.held);
-    this.#held = broker.whenPublishersFree(() => {
-      this.#held = null;
-      this.wire.proceed(stopReasons.held);
-    });
+    if (this.phase === "running") this.#throttle?.look();
   }
 
   #checkOutbox(): void {
@@ -381,8 +368,7 @@ export class Session implements PacketHandler, ChannelSink {
     // A client that was never let in leaves no will.
     const sendsWill = wantsWill && this.phase === "running";
     this.phase = "closed";
-    this.#held?.();
-    this.#held = null;
+    this.#throttle?.release();
     const parts = this.#parts;
     this.#parts = null;
     this.#publication = null;

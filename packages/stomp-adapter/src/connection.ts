@@ -1,11 +1,18 @@
-import { type Broker, type Logger, Outbox, type OutboxTarget, type Timer } from "@jackalope/core/adapter";
+import {
+  type Broker,
+  type Logger,
+  Outbox,
+  type OutboxTarget,
+  StallWatch,
+  stopReasons,
+  type Timer,
+} from "@jackalope/core/adapter";
 import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
 import { FrameDecoder } from "./codec.ts";
 import { writeHeartbeat } from "./frame-writer.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AnonymousUser, StompLimits } from "./options.ts";
 import { Session } from "./session.ts";
-import { stopReasons } from "./stop-reasons.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost {
@@ -17,8 +24,6 @@ export interface ConnectionHost {
   readonly server: string;
   forget(connection: StompConnection): void;
 }
-
-const stalledLookMs = 1000;
 
 /**
  * One client: decode loop, outbox, heart-beats, pause and resume. It knows no broker noun; frames go to the session.
@@ -35,7 +40,8 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
   readonly decoder: FrameDecoder;
   #heartbeat: Heartbeat | null = null;
   #timer: Timer | null;
-  #stallTimer: Timer | null = null;
+  /** While the client is behind with reading. */
+  #stallWatch: StallWatch | null = null;
   /** Ends of the frames in the outbox, for transports that send them one by one. */
   #frameEnds: number[] | null;
   /** Bytes that the transport took so far, to tell a slow reader from one that does not read. */
@@ -157,7 +163,7 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
-    this.#stallTimer?.cancel();
+    this.#stallWatch?.end();
     this.#heartbeat?.stop();
     this.decoder.stopped = true;
     this.decoder.drop();
@@ -185,25 +191,24 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
 
   #pressure(over: boolean): void {
     this.session.pressure(over);
-    this.#stallTimer?.cancel();
-    this.#stallTimer = null;
-    if (over) this.#watchStall(this.#goneBytes, 0);
+    this.#stallWatch?.end();
+    this.#stallWatch = over ? this.#watchStall() : null;
   }
 
-  /** Looks every second whether a client that is behind reads at all, and what gathers for it meanwhile. */
-  #watchStall(goneBytes: number, stalledMs: number): void {
+  /** Looks at what gathers meanwhile, too. */
+  #watchStall(): StallWatch {
     const { broker, limits, logger } = this.host;
-    this.#stallTimer = broker.clock.after(stalledLookMs, () => {
-      const nowStalledMs = this.#goneBytes === goneBytes ? stalledMs + stalledLookMs : 0;
+    const goneBytes = (): number => this.#goneBytes;
+    return new StallWatch(broker.clock, goneBytes, (stalledMs) => {
       const queuedBytes = this.session.ownQueueBytes;
       const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes, queuedBytes };
-      if (nowStalledMs >= limits.stalledTimeoutMs) {
+      if (stalledMs >= limits.stalledTimeoutMs) {
         logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
-        this.destroy();
       } else if (queuedBytes > limits.stalledQueueBytesMax) {
         logger.warn(fields, "client reads too slowly (stalledQueueBytesMax), closing the connection");
-        this.destroy();
-      } else this.#watchStall(this.#goneBytes, nowStalledMs);
+      } else return true;
+      this.destroy();
+      return false;
     });
   }
 

@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { BrokerError, type Channel, type ChannelSink, type ClientConnection } from "@jackalope/core/adapter";
+import {
+  BrokerError,
+  type Channel,
+  type ChannelSink,
+  type ClientConnection,
+  PublisherThrottle,
+  stopReasons,
+} from "@jackalope/core/adapter";
 import type { FrameHandler } from "./codec.ts";
 import type { StompConnection } from "./connection.ts";
 import type { FrameHead } from "./frame-head.ts";
@@ -10,7 +17,6 @@ import { Publication } from "./publication.ts";
 import { Receipts } from "./receipts.ts";
 import type { SendTemplate } from "./send-template.ts";
 import { refusals, StompError } from "./stomp-error.ts";
-import { stopReasons } from "./stop-reasons.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Transactions } from "./transactions.ts";
 import { type Version, versionList } from "./version.ts";
@@ -49,9 +55,8 @@ export class Session implements FrameHandler, ChannelSink {
   /** Set at each publish; looked at after a chunk. */
   published = false;
   #parts: Parts | null = null;
-  #hasPublished = false;
-  #blocked = false;
-  #held: (() => void) | null = null;
+  /** Null before the first publish. */
+  #throttle: PublisherThrottle | null = null;
   #overOutbox = false;
   /** The publishes before this one have their confirms. */
   #confirmedSeq = 0;
@@ -220,29 +225,16 @@ export class Session implements FrameHandler, ChannelSink {
     if (this.state !== "running") return;
     if (this.published) {
       this.published = false;
-      this.#hasPublished = true;
-      this.throttle();
+      const { broker, logger } = this.wire.host;
+      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire);
+      this.#throttle.look();
     }
     this.#checkOutbox();
   }
 
   /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
   throttle(): void {
-    const { broker, logger } = this.wire.host;
-    if (this.state !== "running" || !this.#hasPublished) return;
-    if (broker.alarms.blocked !== this.#blocked) {
-      this.#blocked = broker.alarms.blocked;
-      if (this.#blocked) {
-        logger.info({ peer: this.peer, reason: broker.alarms.reason }, "publishing connection blocked");
-        this.wire.stop(stopReasons.blocked);
-      } else this.wire.proceed(stopReasons.blocked);
-    }
-    if (!broker.publishersHeld || this.#held !== null) return;
-    this.wire.stop(stopReasons.held);
-    this.#held = broker.whenPublishersFree(() => {
-      this.#held = null;
-      this.wire.proceed(stopReasons.held);
-    });
+    if (this.state === "running") this.#throttle?.look();
   }
 
   #checkOutbox(): void {
@@ -332,8 +324,7 @@ export class Session implements FrameHandler, ChannelSink {
 
   /** Gives transactions, channels and unacknowledged deliveries back to the broker. Idempotent. */
   #release(): void {
-    this.#held?.();
-    this.#held = null;
+    this.#throttle?.release();
     const parts = this.#parts;
     this.#parts = null;
     if (parts === null) return;
