@@ -25,6 +25,7 @@ export {
   stringField,
   withField,
 } from "./field-value.ts";
+export { LastConversion } from "./last-conversion.ts";
 export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export { Message } from "./message.ts";
@@ -33,6 +34,7 @@ export { headersWithOrigin, withOrigin } from "./origin.ts";
 export { Outbox, type OutboxTarget } from "./outbox.ts";
 export type { Properties } from "./properties.ts";
 export { deathHeader, deathHistory } from "./queue/death-history.ts";
+export { percentDecoded } from "./percent-encoding.ts";
 export { PublisherThrottle } from "./publisher-throttle.ts";
 export type { Queue, QueueSpec } from "./queue/queue.ts";
 export { Records } from "./records.ts";

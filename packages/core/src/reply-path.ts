@@ -1,4 +1,5 @@
 import { keyOfTopic, topicIsPlain } from "./exchange/topic-name.ts";
+import { percentDecoded } from "./percent-encoding.ts";
 
 /** Where a reply goes. */
 export interface ReplyAddress {
@@ -32,11 +33,4 @@ export function parseReplyPath(path: string): ReplyAddress | null {
   if (kind === "exchange") return parts.length > 2 ? null : { exchange: first, routingKey: second, topic: null };
   if (parts.length > 1) return null;
   return { exchange: kind === "topic" ? topicExchange : "", routingKey: first, topic: null };
-}
-
-/** Percent escapes as bytes of UTF-8; a percent sign that escapes nothing stands for itself. */
-function percentDecoded(text: string): string {
-  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) =>
-    Buffer.from(escapes.replaceAll("%", ""), "hex").toString("utf8"),
-  );
 }

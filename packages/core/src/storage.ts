@@ -14,3 +14,4 @@ export type { Properties } from "./properties.ts";
 export { type Logger, type LogFields, silentLogger } from "./logger.ts";
 export { type Clock, type Timer } from "./clock.ts";
 export { copyBytes } from "./copy-bytes.ts";
+export { timeoutClock } from "./timeout-clock.ts";

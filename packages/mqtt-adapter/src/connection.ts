@@ -1,5 +1,4 @@
 import {
-  type Broker,
   type Logger,
   Outbox,
   type OutboxTarget,
@@ -9,20 +8,17 @@ import {
   type VirtualHost,
 } from "@jackalope/core/adapter";
 import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
+import type { LoginTerms } from "./client-identity.ts";
 import { PacketDecoder } from "./codec.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
-import { type AnonymousUser, type MqttLimits, packetBytesMax } from "./options.ts";
+import { type MqttLimits, packetBytesMax } from "./options.ts";
 import { Session } from "./session.ts";
 
 /** What all connections of an adapter share. */
-export interface ConnectionHost {
-  readonly broker: Broker;
+export interface ConnectionHost extends LoginTerms {
   readonly logger: Logger;
   readonly limits: MqttLimits;
-  readonly anonymousUser: AnonymousUser | null;
-  readonly defaultVirtualHost: string;
-  readonly virtualHostInUserName: boolean;
   readonly exchange: string;
   /** What MQTT has in a virtual host. */
   home(virtualHost: VirtualHost): MqttVirtualHost;

@@ -1,5 +1,5 @@
 import { type Clock, copyBytes, type Message, type Outbox, type Route, topicOfKey } from "@jackalope/core/adapter";
-import { convertedProperties, exactTopicEnd, expiryPlace, isNative } from "./native-properties.ts";
+import { conversion, exactTopicEnd, expiryPlace, isNative } from "./native-properties.ts";
 import { propertyIds } from "./property-ids.ts";
 import { OutgoingAliases } from "./topic-aliases.ts";
 import { variableByteIntegerBytes, writeVariableByteInteger } from "./variable-byte-integer.ts";
@@ -72,7 +72,7 @@ export class DeliveryWriter {
         topicEnd = nativeStart = exactEnd;
       }
     } else if (this.#hasProperties) {
-      const native = convertedProperties(message);
+      const native = conversion.of(message);
       return this.#writeFull(message, first, packetId, topic, 0, topicEnd, native, 0, native.length, identifiers);
     }
     return this.#hasProperties

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
+import { BrokerError, type ClientConnection } from "@jackalope/core/adapter";
+import { identifyClient, openClient, protocolNames } from "./client-identity.ts";
 import { MqttError } from "./mqtt-error.ts";
 import { packetBytesMax } from "./options.ts";
 import type { ConnectPacket } from "./rare-packets.ts";
@@ -11,9 +12,6 @@ import { type Will, willOf, willWithOrigin } from "./will.ts";
 /** What CONNECT asks for where it says nothing. */
 const receiveMaximumDefault = 0xff_ff;
 const packetBytesMaxOfProtocol = 268_435_460;
-
-/** How versions are called in lists of connections. */
-const protocolNames = { 3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0" } as const;
 
 /** CONNECT: who the client is, which virtual host, which session, and what both sides agree on. */
 export class Login {
@@ -38,9 +36,11 @@ export class Login {
     const clientId = this.#clientId();
     session.clientId = clientId;
     const asked = willOf(packet);
-    const [virtualHost, user] = await this.#authenticate();
+    const identity = await identifyClient(packet, transport, host);
+    const { virtualHost, user } = identity;
     if (session.phase !== "authenticating") return;
-    const client = this.#openConnection(virtualHost, user, clientId);
+    const onClose = (reason: string): void => session.closeForced(reason);
+    const client = openClient(host.broker, identity, { name: session.wire.name, peer, clientId }, onClose);
     const expirySeconds = this.#expirySeconds();
     const keepAliveSeconds = this.#keepAliveSeconds();
     let present: boolean;
@@ -93,52 +93,6 @@ export class Login {
       throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", text);
     }
     return clientId;
-  }
-
-  /** Virtual host and user. One that does not exist and one that is forbidden sound the same. */
-  async #authenticate(): Promise<[virtualHost: string, user: User]> {
-    const { host, transport } = this.#session.wire;
-    const { username, password } = this.#packet;
-    const { broker, anonymousUser, defaultVirtualHost } = host;
-    let virtualHost = defaultVirtualHost;
-    let user: User | null;
-    if (username !== undefined) {
-      const [named, name] = this.#splitUserName(username);
-      virtualHost = named ?? virtualHost;
-      user = await broker.authenticate(name, password?.toString() ?? "", transport.remoteAddress);
-    } else if (transport.peerName !== null) {
-      user = broker.users.admit(transport.peerName, transport.remoteAddress);
-    } else if (password === undefined && anonymousUser !== null) {
-      user = await broker.authenticate(anonymousUser.name, anonymousUser.password, transport.remoteAddress);
-    } else user = null;
-    if (user === null) throw new MqttError(reasonCodes.badUserNameOrPassword, "MQTT-3.1.4-2", "access refused");
-    if (!broker.virtualHosts.has(virtualHost) || !user.mayAccess(virtualHost)) {
-      const text = `access to virtual host '${virtualHost}' refused`;
-      throw new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", text);
-    }
-    return [virtualHost, user];
-  }
-
-  /** `vhost:user`, as in RabbitMQ; a name with more colons is taken as it stands. */
-  #splitUserName(text: string): [virtualHost: string | null, name: string] {
-    const parts = text.split(":");
-    if (!this.#session.wire.host.virtualHostInUserName || parts.length !== 2) return [null, text];
-    const [virtualHost = "", name = ""] = parts;
-    return [virtualHost, name];
-  }
-
-  #openConnection(virtualHost: string, user: User, clientId: string): ClientConnection {
-    const session = this.#session;
-    const { host, peer, name } = session.wire;
-    const protocol = protocolNames[session.version];
-    const onClose = (reason: string): void => session.closeForced(reason);
-    try {
-      return host.broker.openConnection({ virtualHost, user, name, protocol, peer, clientId, onClose });
-    } catch (error) {
-      // User and virtual host were looked at: what is left is the number of connections.
-      if (!(error instanceof BrokerError)) throw error;
-      throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", error.message);
-    }
   }
 
   #checkWill(client: ClientConnection, will: Will | null): void {

@@ -1,37 +1,13 @@
-import { type Message } from "@jackalope/core/adapter";
+import { LastConversion, type Message } from "@jackalope/core/adapter";
 import { MqttFormat, mqttFormat } from "./mapping.ts";
 import { exactTopicProperty } from "./private-properties.ts";
 import { propertyIds } from "./property-ids.ts";
 
-const noBytes = Buffer.alloc(0);
-/** Longer properties are converted anew each time. */
-const sourceBytesMax = 512;
-
-let lastFormat = "";
-let lastSource: Buffer = noBytes;
-let lastNative: Buffer = noBytes;
-
-/**
- * The properties of a message that another protocol sent, as PUBLISH has them. What was converted last is kept: a
- * publisher repeats its properties, and a fan-out delivers one message many times.
- */
-export function convertedProperties(message: Message): Buffer {
-  const { bytes, nativeStart, nativeEnd } = message;
-  const length = nativeEnd - nativeStart;
-  if (message.format.id === lastFormat && length === lastSource.length) {
-    let index = 0;
-    while (index < length && lastSource[index] === bytes[nativeStart + index]) index++;
-    if (index === length) return lastNative;
-  }
-  const encoded = mqttFormat(0, "none").fromProperties(message.properties);
-  const native = encoded.subarray(exactTopicEnd(encoded, 0, encoded.length));
-  if (length <= sourceBytesMax) {
-    lastFormat = message.format.id;
-    lastSource = Buffer.from(message.native);
-    lastNative = native;
-  }
-  return native;
-}
+/** The properties of messages that other protocols sent, as PUBLISH has them. */
+export const conversion: LastConversion = new LastConversion((properties) => {
+  const encoded = mqttFormat(0, "none").fromProperties(properties);
+  return encoded.subarray(exactTopicEnd(encoded, 0, encoded.length));
+});
 
 /** The end of the private property with the exact topic, `start` where there is none. */
 export function exactTopicEnd(native: Buffer, start: number, end: number): number {

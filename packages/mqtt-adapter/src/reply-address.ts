@@ -1,4 +1,4 @@
-import { keyOfTopic, topicIsPlain, topicOfKey } from "@jackalope/core/adapter";
+import { keyOfTopic, percentDecoded, topicIsPlain, topicOfKey } from "@jackalope/core/adapter";
 
 /**
  * Response topics and reply addresses. A neutral `replyTo` is what an AMQP program publishes its reply to: the name of a
@@ -22,11 +22,6 @@ const escapes: Readonly<Record<string, string>> = { "%": "%25", "+": "%2B", "#":
 
 function percentEncoded(text: string): string {
   return text.replace(escaped, (character) => escapes[character] ?? "");
-}
-
-/** Percent escapes as bytes of UTF-8; a percent sign that escapes nothing stands for itself. */
-function percentDecoded(text: string): string {
-  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"));
 }
 
 /** The routing key for the default exchange of a PUBLISH to `topic`; null where the topic is no reply address. */

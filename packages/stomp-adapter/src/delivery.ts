@@ -1,6 +1,7 @@
-import { copyBytes, type Message, type Outbox } from "@jackalope/core/adapter";
+import { copyBytes, LastConversion, type Message, type Outbox } from "@jackalope/core/adapter";
 import { formatDestination } from "./destination.ts";
 import { escapeText, unescapeText, escapeName } from "./escaping.ts";
+import { encodeHeaders } from "./header-properties.ts";
 import { stompFormat } from "./mapping.ts";
 import { frameEndBytes } from "./frame-writer.ts";
 import type { Version } from "./version.ts";
@@ -76,29 +77,8 @@ function encodeDestination(message: Message, version: Version): Buffer {
   return Buffer.from(`\ndestination:${escapeText(formatDestination(exchange, routingKey), version)}\n`);
 }
 
-/** What was converted last: a publisher repeats its properties, and a fan-out delivers one message many times. */
-const sourceBytesMax = 512;
-let lastFormat = "";
-let lastSource = Buffer.alloc(0);
-let lastNative: Buffer = Buffer.alloc(0);
-
-/** The headers of a message that another protocol sent. */
-function convertedNative(message: Message): Buffer {
-  const { bytes, nativeStart, nativeEnd } = message;
-  const length = nativeEnd - nativeStart;
-  if (message.format.id === lastFormat && length === lastSource.length) {
-    let index = 0;
-    while (index < length && lastSource[index] === bytes[nativeStart + index]) index++;
-    if (index === length) return lastNative;
-  }
-  const native = stompFormat.fromProperties(message.properties) as Buffer;
-  if (length <= sourceBytesMax) {
-    lastFormat = message.format.id;
-    lastSource = Buffer.from(message.native);
-    lastNative = native;
-  }
-  return native;
-}
+/** The headers of messages that other protocols sent. */
+const conversion = new LastConversion(encodeHeaders);
 
 /** Native headers rewritten for a client whose version has other escapes than 1.2. */
 function nativeFor(version: Version, native: Buffer): Buffer {
@@ -126,7 +106,7 @@ export function writeDelivery(
   let nativeStart = message.nativeStart;
   let nativeEnd = message.nativeEnd;
   if (message.format !== stompFormat || deliveryCount !== 0) {
-    native = message.format === stompFormat ? Buffer.from(message.native) : convertedNative(message);
+    native = message.format === stompFormat ? Buffer.from(message.native) : conversion.of(message);
     if (deliveryCount !== 0) native = Buffer.concat([native, Buffer.from(`${countName}${deliveryCount}\n`)]);
     nativeStart = 0;
     nativeEnd = native.length;

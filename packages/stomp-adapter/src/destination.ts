@@ -1,3 +1,4 @@
+import { percentDecoded } from "@jackalope/core/adapter";
 import { StompError } from "./stomp-error.ts";
 
 /**
@@ -74,14 +75,6 @@ function invalid(type: string, parts: readonly string[]): StompError {
   const content = parts.length === 0 ? "" : `/${parts.join("/")}`;
   const explanation = `'${content}' is not a valid ${type.replace("-", "_")} destination\n`;
   return new StompError("Invalid destination", explanation);
-}
-
-/** Percent escapes as bytes of UTF-8; a percent sign that escapes nothing stands for itself. */
-function percentDecoded(text: string): string {
-  if (!text.includes("%")) return text;
-  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) =>
-    Buffer.from(escapes.replaceAll("%", ""), "hex").toString("utf8"),
-  );
 }
 
 /** What would be read differently: slashes, percent signs, controls, and everything beyond ASCII. */

@@ -9,6 +9,7 @@ import {
   type StorageEngine,
   type StorageListener,
   type StorageStatistics,
+  timeoutClock,
 } from "@jackalope/core/storage";
 import { Cleaner } from "./cleaner.ts";
 import { CommitLoop, type SyncMode } from "./commit-loop.ts";
@@ -22,7 +23,6 @@ import { Recovery } from "./recovery.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import { SegmentTable } from "./segment-table.ts";
 import { Tail } from "./tail.ts";
-import { timeoutClock } from "./timeout-clock.ts";
 
 export interface LogStorageOptions {
   /** The data directory; created where missing. One broker at a time. */

@@ -8,6 +8,7 @@ import {
   type StorageEngine,
   type StorageListener,
   type StorageStatistics,
+  timeoutClock,
 } from "@jackalope/core/storage";
 import { parseRedisAddress } from "./address.ts";
 import { type Commit } from "./commit.ts";
@@ -23,7 +24,6 @@ import { type Recovered, Recovery } from "./recovery.ts";
 import { CorruptStreamError, type LeaseLostError, StoreClosedError, UnsuitableRedisError } from "./redis-error.ts";
 import type { RedisStorageOptions } from "./redis-storage-options.ts";
 import { StreamList } from "./stream-list.ts";
-import { timeoutClock } from "./timeout-clock.ts";
 import { Unsettled } from "./unsettled.ts";
 
 const leaseMsDefault = 3000;

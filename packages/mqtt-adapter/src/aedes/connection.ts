@@ -6,18 +6,15 @@ import type { PublishPacket } from "../publish-packet.ts";
 import { type ConnectPacket, encodePacket, type RarePacket } from "../rare-packets.ts";
 import { connectReturnCode, reasonCodes } from "../reason-codes.ts";
 import { checkTopicName } from "../topic-rules.ts";
-import {
-  checkConnectForAedes,
-  type ClientIdentity,
-  identifyClient,
-  type LoginTerms,
-  openClient,
-} from "./client-login.ts";
+import { type ClientIdentity, identifyClient, type LoginTerms, openClient } from "../client-identity.ts";
+import { type MqttLimits, packetBytesMax } from "../options.ts";
+import { checkConnectForAedes } from "./connect-check.ts";
 import { TransportStream } from "./transport-stream.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost extends LoginTerms {
   readonly logger: Logger;
+  readonly limits: MqttLimits;
   readonly exchange: string;
   /** Gives a client that has logged in to the aedes server of its virtual host. */
   serve(stream: TransportStream, virtualHost: string): Promise<void>;
@@ -152,7 +149,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#phase = "serving";
     this.#timer?.cancel();
     this.#timer = null;
-    this.#decoder.packetBytesMax = Math.min(host.limits.packetBytesMax, host.broker.limits.messageBytesMax);
+    this.#decoder.packetBytesMax = packetBytesMax(host.limits, host.broker.limits.messageBytesMax);
     this.#decoder.stopped = false;
     if (!this.#decode()) return;
     this.#stream = stream;

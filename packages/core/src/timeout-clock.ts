@@ -1,6 +1,6 @@
-import type { Clock } from "@jackalope/core/storage";
+import type { Clock } from "./clock.ts";
 
-/** The system's time, for a log that is used without a broker. Timers do not keep the process alive. */
+/** The system's time, for an engine that is used without a broker. Timers do not keep the process alive. */
 export const timeoutClock: Clock = {
   nowMs: () => Date.now(),
   after(delayMs, run) {

@@ -1,15 +1,14 @@
 import { type Broker, BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
 import type { Transport } from "@jackalope/transport";
-import { MqttError } from "../mqtt-error.ts";
-import type { AnonymousUser, MqttLimits } from "../options.ts";
-import type { ConnectPacket } from "../rare-packets.ts";
-import { reasonCodes } from "../reason-codes.ts";
-import type { Version } from "../version.ts";
+import { MqttError } from "./mqtt-error.ts";
+import type { AnonymousUser } from "./options.ts";
+import type { ConnectPacket } from "./rare-packets.ts";
+import { reasonCodes } from "./reason-codes.ts";
+import type { Version } from "./version.ts";
 
 /** What an adapter knows about logins. */
 export interface LoginTerms {
   readonly broker: Broker;
-  readonly limits: MqttLimits;
   readonly anonymousUser: AnonymousUser | null;
   readonly defaultVirtualHost: string;
   readonly virtualHostInUserName: boolean;
@@ -22,27 +21,10 @@ export interface ClientIdentity {
   readonly version: Version;
 }
 
-/** How versions are called in lists of connections. */
-const protocolNames = { 3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0" } as const;
+/** How versions are called in lists of connections and in the log. */
+export const protocolNames = { 3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0" } as const;
 
-/** What aedes would take and must not. Throws MqttError. */
-export function checkConnectForAedes(packet: ConnectPacket, limits: MqttLimits): void {
-  const { clientId, clean, protocolVersion } = packet;
-  if (protocolVersion === 5) {
-    const text = "this server speaks MQTT 3.1 and 3.1.1; MQTT 5 needs mqtt-engine = native";
-    throw new MqttError(reasonCodes.unsupportedProtocolVersion, "MQTT-3.1.2-2", text);
-  }
-  // 3.1.1 [MQTT-3.1.3-8]: a session that is to be kept needs a name. 3.1 knows no empty ones.
-  if (clientId === "" && (protocolVersion === 3 || !clean)) {
-    throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT 3.1.1 MQTT-3.1.3-8", "the client id is empty");
-  }
-  if (Buffer.byteLength(clientId) > limits.clientIdBytesMax) {
-    const text = `the client id is longer than ${limits.clientIdBytesMax} bytes`;
-    throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-5", text);
-  }
-}
-
-/** Finds out who sent a CONNECT, as the native engine does. Rejects with MqttError. */
+/** Finds out who sent a CONNECT. Rejects with MqttError. */
 export async function identifyClient(
   packet: ConnectPacket,
   transport: Transport,
@@ -89,6 +71,7 @@ export function openClient(
   try {
     return broker.openConnection({ virtualHost, user, protocol: protocolNames[version], ...facts, onClose });
   } catch (error) {
+    // User and virtual host were looked at: what is left is the number of connections.
     if (!(error instanceof BrokerError)) throw error;
     throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", error.message);
   }
