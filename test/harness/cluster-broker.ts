@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect as connectSocket } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@jackalope/testkit/free-port";
 import { onTestFinished } from "vitest";
 import type { MqttAddress } from "./mqtt-target.ts";
 import { localMqtt } from "./mqtt-target.ts";
-import { freePort } from "./redis-server.ts";
 import type { StompAddress } from "./stompjs-client.ts";
 import { once, waitFor } from "./waiting.ts";
 

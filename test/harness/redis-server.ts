@@ -1,17 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
+import { freePort } from "@jackalope/testkit/free-port";
 import { onTestFinished } from "vitest";
 import { temporaryDataDir } from "./broker-process.ts";
 import { once, waitFor } from "./waiting.ts";
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await once<void>("a free port", (happened) => server.listen(0, "127.0.0.1", () => happened()));
-  const { port } = server.address() as AddressInfo;
-  await once<void>("a closed port", (happened) => server.close(() => happened()));
-  return port;
-}
 
 /** A redis-server of the test's own, with everything on disk before it answers. */
 export class RedisServer {

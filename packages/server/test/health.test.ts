@@ -5,7 +5,7 @@ import { MemoryStorage } from "@jackalope/core";
 import type { RecoveryVisitor, StorageListener } from "@jackalope/core/storage";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createBroker, type EmbeddedBroker } from "../src/index.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "@jackalope/testkit/free-port";
 
 /** Keeps nothing, recovers when it is let, and fails when it is told. */
 class TestStorage extends MemoryStorage {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { LogFields } from "@jackalope/core";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type BrokerState, ClosedEarlyError, createBroker } from "../src/index.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "@jackalope/testkit/free-port";
 
 let end = new AbortController();
 let ending: Promise<unknown> = Promise.resolve();

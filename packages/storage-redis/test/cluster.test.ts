@@ -14,7 +14,7 @@ beforeAll(async () => {
     ...["--cluster-enabled", "yes", "--cluster-node-timeout", "600", "--repl-diskless-sync-delay", "0"],
     ...["--cluster-allow-replica-migration", "no"],
   ];
-  for (let index = 0; index < 4; index++) nodes.push(await RedisServer.start({ settings, largestPort: 55_535 }));
+  for (let index = 0; index < 4; index++) nodes.push(await RedisServer.start({ settings }));
   masters = nodes.slice(0, 3);
   for (const [index, { admin }] of masters.entries()) {
     const first = Math.floor((index * slots) / 3);

@@ -3,7 +3,7 @@ import { mkdirSync, openSync, closeSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { until } from "../waiting.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "@jackalope/testkit/free-port";
 
 const startMs = 30_000;
 const answerMs = 2000;

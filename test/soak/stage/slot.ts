@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { freePort } from "./free-port.ts";
+import { freePort } from "@jackalope/testkit/free-port";
 
 const healthMs = 500;
 const lastWordsLines = 12;
