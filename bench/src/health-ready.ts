@@ -1,17 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { serverReady } from "./server-ready.ts";
 import type { StartedProcess } from "./started-process.ts";
 
-const POLL_MS = 5;
-const READY_TIMEOUT_MS = 120_000;
-
 /** Resolves when the broker's health page says that it serves clients: one that waits for its store refuses them. */
-export async function healthReady(port: number, broker: StartedProcess): Promise<void> {
-  const deadline = performance.now() + READY_TIMEOUT_MS;
-  while (!(await isReady(port))) {
-    if (broker.hasExited || performance.now() > deadline)
-      throw new Error(`the broker does not become ready:\n${await broker.lastWords()}`);
-    await sleep(POLL_MS);
-  }
+export function healthReady(port: number, broker: StartedProcess): Promise<void> {
+  return serverReady(broker, () => isReady(port));
 }
 
 async function isReady(port: number): Promise<boolean> {

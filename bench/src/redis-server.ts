@@ -2,14 +2,13 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { findExecutable } from "./executable.ts";
 import { freePort } from "./free-port.ts";
+import { answers, serverReady } from "./server-ready.ts";
 import { StartedProcess } from "./started-process.ts";
 
-const START_TIMEOUT_MS = 60_000;
 const ANSWER_TIMEOUT_MS = 5_000;
-const POLL_MS = 5;
+const PING = Buffer.from("PING\r\n");
 /** What is answered is in the append-only file, which is synced every second; no snapshots beside it. */
 const settings = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
 
@@ -39,14 +38,8 @@ export class RedisServer {
       arguments: ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...settings],
       logFile: join(directory, "redis.log"),
     });
-    const server = new RedisServer(port, started);
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!(await server.ask("PING").catch(() => "")).startsWith("+PONG")) {
-      if (started.hasExited || performance.now() > deadline)
-        throw new Error(`redis-server does not answer:\n${await started.lastWords()}`);
-      await sleep(POLL_MS);
-    }
-    return server;
+    await serverReady(started, () => answers(port, PING, (bytes) => bytes.toString().startsWith("+PONG")));
+    return new RedisServer(port, started);
   }
 
   get processId(): number {

@@ -11,6 +11,7 @@ import {
   messagesOf,
   quiet,
 } from "../harness/amqplib-client.ts";
+import { startBrokerPair } from "../harness/broker-pair.ts";
 import { type ClusterBroker, startClusterBroker } from "../harness/cluster-broker.ts";
 import { mqttjsClient, refusalOf } from "../harness/mqttjs-client.ts";
 import { RedisServer } from "../harness/redis-server.ts";
@@ -18,16 +19,6 @@ import { stompjsClient } from "../harness/stompjs-client.ts";
 import { Inbox, once, waitFor } from "../harness/waiting.ts";
 
 const refusal = "this broker stands by while another one serves";
-
-/** Two brokers on one Redis: the first leads, the second stands by. */
-async function pair(args: readonly string[] = []): Promise<readonly [ClusterBroker, ClusterBroker, RedisServer]> {
-  const redis = await RedisServer.start();
-  const leader = await startClusterBroker(redis.address, args);
-  await leader.becomes("ready");
-  const standby = await startClusterBroker(redis.address, args);
-  await standby.becomes("standby", "leads");
-  return [leader, standby, redis];
-}
 
 /** What a stompjs client is told in place of CONNECTED, and the close code of its WebSocket. */
 async function stompRefusal(url: string): Promise<readonly [message: string | undefined, closeCode: number]> {
@@ -44,7 +35,7 @@ async function stompRefusal(url: string): Promise<readonly [message: string | un
 
 describe("a standby", () => {
   test("refuses clients of every protocol in its words, and tells operators who leads", async () => {
-    const [leader, standby] = await pair();
+    const [leader, standby] = await startBrokerPair();
     await expect(connectAmqp(standby.amqpUrl)).rejects.toThrow(
       `320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - ${refusal}"`,
     );
@@ -65,7 +56,7 @@ describe("a standby", () => {
   });
 
   test("leads at once when the leader shuts down, on the ports on which it refused", async () => {
-    const [leader, standby] = await pair();
+    const [leader, standby] = await startBrokerPair();
     const channel = await amqplibConfirmChannel(leader.amqpUrl);
     await channel.assertQueue("work");
     channel.sendToQueue("work", Buffer.from("kept"), { persistent: true });
@@ -83,7 +74,7 @@ describe("a standby", () => {
   });
 
   test("that is told to stop does so, and the leader stays", async () => {
-    const [leader, standby] = await pair();
+    const [leader, standby] = await startBrokerPair();
     expect(await standby.end("SIGTERM")).toBe(0);
     expect(standby.log.at(-1)?.msg).toBe("stopped");
     await amqplibChannel(leader.amqpUrl);
@@ -191,7 +182,7 @@ test("a broker that is told to stop while Redis is away says that not everything
 });
 
 test("a leader that was paused past its lease sends its clients away, stores nothing, and stands by", async () => {
-  const [leader, standby] = await pair(["--redis-lease", "700ms"]);
+  const [leader, standby] = await startBrokerPair(["--redis-lease", "700ms"]);
   const connection = await amqplibConnection(leader.amqpUrl);
   const channel = quiet(await connection.createConfirmChannel());
   await channel.assertQueue("work");

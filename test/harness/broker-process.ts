@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { metricOf } from "./metrics-page.ts";
+import { folderOfTest } from "./temporary-folder.ts";
 import { once, waitFor } from "./waiting.ts";
 
 const command = fileURLToPath(new URL("../../bin/jackalope", import.meta.url));
@@ -61,11 +60,8 @@ export class BrokerProcess {
   }
 
   /** The value of a line of the metrics page: a name, with its labels where it has any. */
-  async metric(line: string): Promise<number> {
-    const page = await (await fetch(`http://127.0.0.1:${this.managementPort}/metrics`)).text();
-    const found = page.split("\n").find((candidate) => candidate.startsWith(`${line} `));
-    if (found === undefined) throw new Error(`no ${line} on the page of metrics:\n${page}`);
-    return Number(found.slice(line.length));
+  metric(line: string): Promise<number> {
+    return metricOf(this.managementPort, line);
   }
 }
 
@@ -126,8 +122,6 @@ function readyLine(log: string): ReadyLine | null {
 }
 
 /** A folder for a broker's data that goes with the test. */
-export async function temporaryDataDir(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "jackalope-data-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+export function temporaryDataDir(): Promise<string> {
+  return folderOfTest("jackalope-data-");
 }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@jackalope/testkit/free-port";
 import { onTestFinished } from "vitest";
+import { metricOf } from "./metrics-page.ts";
 import type { MqttAddress } from "./mqtt-target.ts";
 import { localMqtt } from "./mqtt-target.ts";
 import type { StompAddress } from "./stompjs-client.ts";
@@ -91,11 +93,8 @@ export class ClusterBroker {
   }
 
   /** A value of /metrics. */
-  async metric(name: string): Promise<number> {
-    const page = await (await fetch(`http://127.0.0.1:${this.managementPort}/metrics`)).text();
-    const value = new RegExp(`^${name} ([\\d.e+]+)$`, "m").exec(page)?.[1];
-    if (value === undefined) throw new Error(`${name} is not among the metrics`);
-    return Number(value);
+  metric(name: string): Promise<number> {
+    return metricOf(this.managementPort, name);
   }
 
   /** Whether something accepts on a port just now. */
@@ -111,6 +110,15 @@ export class ClusterBroker {
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+
+  /** SIGSTOP; resolves when it stands still. It goes on at SIGCONT, or at the end of the test. */
+  async stop(): Promise<void> {
+    // Whoever says goodbye to it at the end of the test is to be answered.
+    onTestFinished(() => void this.child.kill("SIGCONT"));
+    this.child.kill("SIGSTOP");
+    const state = async (): Promise<string> => readFile(`/proc/${this.child.pid}/status`, "utf8");
+    await waitFor("the broker to stand still", async () => /^State:\tT/m.test(await state()));
   }
 
   /** Sends the signal and waits for the end; returns the exit code. */

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "@jackalope/testkit/free-port";
-import { onTestFinished } from "vitest";
 import { type RunningCommand, startCommand } from "./command.ts";
 import type { MqttAddress } from "./mqtt-target.ts";
+import { folderOfTest } from "./temporary-folder.ts";
 
 /** Debian puts it where the PATH of users does not look. */
 const debianPath = "/usr/sbin/mosquitto";
@@ -17,8 +16,7 @@ export interface MosquittoServer extends MqttAddress {
 
 /** Starts mosquitto with these lines in its configuration, and waits until it listens. */
 export async function startMosquitto(lines: readonly string[]): Promise<MosquittoServer> {
-  const folder = await mkdtemp(join(tmpdir(), "jackalope-mosquitto-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const folder = await folderOfTest("jackalope-mosquitto-");
   // It takes no port 0.
   const port = await freePort();
   // As root it would become another user, who cannot read the folder.

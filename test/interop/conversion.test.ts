@@ -4,8 +4,8 @@ import { nth } from "../harness/nth.ts";
 import { freshName } from "../harness/target.ts";
 import { type AtMost, expectedFields, type Fields, protocolTitles, type Row, type Value } from "./conversion/rows.ts";
 import { conversionTable } from "./conversion-table.ts";
-import { connectParticipant, type Pair, pairs } from "./participants/connect-participant.ts";
-import { addressOf, type Participant } from "./participants/participant.ts";
+import { type ConnectedPair, connectPair, type Pair, pairs } from "./participants/connect-participant.ts";
+import { addressOf } from "./participants/participant.ts";
 
 /** Seconds, or other whole numbers, that may pass while a test runs. */
 const slack = 15;
@@ -35,23 +35,18 @@ function sayable(candidates: readonly Row[], { from }: Pair): readonly Row[] {
 function describePair(pair: Pair, candidates: readonly Row[], targets: ReadonlyMap<string, InteropTarget>): void {
   const { engine, from, to } = pair;
   describe(`from ${protocolTitles[from]} to ${protocolTitles[to]}, ${engine}`, () => {
-    let sender: Participant;
-    let receiver: Participant;
+    let connected: ConnectedPair;
     beforeAll(async () => {
       const target = targets.get(engine);
       if (target === undefined) throw new Error(`no broker for ${engine}`);
-      sender = await connectParticipant(from, target);
-      // One client identifier, one connection: a client of MQTT can send to itself.
-      receiver = from === to ? sender : await connectParticipant(to, target);
+      connected = await connectPair(pair, target);
     });
-    afterAll(async () => {
-      for (const participant of new Set([sender, receiver])) await participant.close();
-    });
+    afterAll(() => connected.close());
 
     test.each(sayable(candidates, pair).map((row) => [row.title, row] as const))("%s", async (_title, row) => {
       const address = addressOf(`${freshName("conversion").replaceAll(".", "-")}/x`);
-      const inbox = await receiver.receive(address);
-      await sender.send(address, row.sent[from] as Fields, "body");
+      const inbox = await connected.receiver.receive(address);
+      await connected.sender.send(address, row.sent[from] as Fields, "body");
       const message = nth(await inbox.first(1), 0);
       expect(message.body.toString()).toBe("body");
       expect(message.fields).toEqual(matchers(expectedFields(row, from, to)));

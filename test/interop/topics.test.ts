@@ -4,8 +4,8 @@ import { nth } from "../harness/nth.ts";
 import { freshName } from "../harness/target.ts";
 import type { Fields } from "./conversion/rows.ts";
 import { topicRows } from "./conversion/topic-rows.ts";
-import { connectParticipant, type Pair, pairs } from "./participants/connect-participant.ts";
-import type { Address, Participant } from "./participants/participant.ts";
+import { type ConnectedPair, connectPair, type Pair, pairs } from "./participants/connect-participant.ts";
+import type { Address } from "./participants/participant.ts";
 
 const targets = new Map<string, InteropTarget>();
 beforeAll(async () => {
@@ -27,17 +27,13 @@ function topicHeader({ from, to }: Pair, topic: string | null): Fields {
 
 describe.each(pairs)("from $from to $to, $engine", (pair) => {
   const { engine, from, to } = pair;
-  let sender: Participant;
-  let receiver: Participant;
+  let connected: ConnectedPair;
   beforeAll(async () => {
     const target = targets.get(engine);
     if (target === undefined) throw new Error(`no broker for ${engine}`);
-    sender = await connectParticipant(from, target);
-    receiver = from === to ? sender : await connectParticipant(to, target);
+    connected = await connectPair(pair, target);
   });
-  afterAll(async () => {
-    for (const participant of new Set([sender, receiver])) await participant.close();
-  });
+  afterAll(() => connected.close());
 
   test.each(topicRows)("$title: $topic", async (row) => {
     const root = freshName("topic").replaceAll(".", "-");
@@ -49,8 +45,8 @@ describe.each(pairs)("from $from to $to, $engine", (pair) => {
     };
     // Where the key does not tell the topic, MQTT knows the address of AMQP and STOMP by another topic.
     const seenTopic = speaksMqtt(from) ? sent.topic : below(row.topicOfKey ?? row.topic, "/");
-    const inbox = await receiver.receive({ ...sent, topic: seenTopic });
-    await sender.send(sent, {}, "body");
+    const inbox = await connected.receiver.receive({ ...sent, topic: seenTopic });
+    await connected.sender.send(sent, {}, "body");
     const { address, fields } = nth(await inbox.first(1), 0);
     const addresses = { amqp: sent.key, stomp: sent.destination, mqtt5: seenTopic, mqtt311: seenTopic };
     expect(address).toBe(addresses[to]);

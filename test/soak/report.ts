@@ -1,5 +1,8 @@
 import type { SoakResult } from "./soak.ts";
 
+/** Late deliveries that are told one by one. */
+const lateMax = 20;
+
 /** What a soak came to, in words and figures. */
 export function reportOf({ ledger, tally, seconds, folder }: SoakResult): string {
   const lines = [`${seconds.toFixed(0)} s`];
@@ -15,6 +18,9 @@ export function reportOf({ ledger, tally, seconds, folder }: SoakResult): string
   const sent = ledger.producers.reduce((sum, producer) => sum + producer.sent, 0);
   const again = ledger.queues.reduce((sum, queue) => sum + queue.againUnacknowledged + queue.againInDoubt, 0);
   lines.push(`messages: ${sent}, confirmed: ${ledger.confirmed}, delivered: ${ledger.delivered}, duplicates: ${again}`);
+  for (const { name, afterMs } of ledger.late.slice(0, lateMax)) {
+    lines.push(`  from a broker that did not lead any more: ${name}, after ${afterMs.toFixed(1)} ms`);
+  }
   lines.push("faults:");
   for (const [fault, times] of tally.faults) lines.push(`  ${times} × ${fault}${durations(tally, fault)}`);
   if (ledger.errors.size > 0) lines.push("what clients were told:");

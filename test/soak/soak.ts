@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assembleCrew, type Crew, declareQueues } from "./clients/crew.ts";
 import type { SoakProducer } from "./clients/client.ts";
+import { linger } from "./clients/lingering.ts";
 import { brokerFaults } from "./faults/broker-faults.ts";
 import { clientFaults } from "./faults/client-faults.ts";
 import { embeddedFaults } from "./faults/embedded-faults.ts";
@@ -148,6 +149,7 @@ class Run {
           for (const { rotation } of chosen) rotation.away = false;
         };
       },
+      linger: (leader) => linger(this.#ledger, crew.places, leader),
       confirmed: (messages) => {
         const total = this.#ledger.confirmed + messages;
         return until(`${messages} more confirms`, () => this.#ledger.confirmed >= total, progressMs);

@@ -104,7 +104,7 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
   finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.outbox.flush();
+    if (!this.outbox.flush()) return this.destroy();
     this.#transport.end("normal");
     // A peer that does not close its side in turn must not keep ours.
     this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));

@@ -12,4 +12,4 @@ export {
   type ServerIdentity,
 } from "./options.ts";
 export { decodeProperties, encodeProperties } from "./property-codec.ts";
-export { type AmqpRefuser, createAmqpRefuser } from "./refuser.ts";
+export { createAmqpRefuser } from "./refuser.ts";

@@ -1,7 +1,7 @@
-import type { Broker, Logger } from "@jackalope/core/adapter";
+import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
 
 /** Every bound of the AMQP adapter; the core's are in its own limits. docs/limits.md explains them. */
-export interface AmqpLimits {
+export interface AmqpLimits extends OutboxBounds {
   /** Largest frame, overhead included. Clients may negotiate less. */
   readonly frameBytesMax: number;
   /** What a client may go down to: the protocol's own minimum, which old clients use. */
@@ -20,13 +20,10 @@ export interface AmqpLimits {
   readonly closeTimeoutMs: number;
   /** How long the adapter's `close` waits for clients to say goodbye. */
   readonly shutdownTimeoutMs: number;
-  /** A client with more than this unread is not read from either: its requests would only add to it. */
-  readonly outboxStopBytes: number;
-  /** A client with more than this unread is cut off. */
-  readonly outboxCutBytes: number;
 }
 
 export const defaultAmqpLimits: AmqpLimits = {
+  ...defaultOutboxBounds,
   frameBytesMax: 131_072,
   frameBytesMin: 4096,
   handshakeFrameBytesMax: 8192,
@@ -36,8 +33,6 @@ export const defaultAmqpLimits: AmqpLimits = {
   refusalDelayMs: 3000,
   closeTimeoutMs: 30_000,
   shutdownTimeoutMs: 3000,
-  outboxStopBytes: 4 * 1024 * 1024,
-  outboxCutBytes: 128 * 1024 * 1024,
 };
 
 /** What connection.start says about this server. */

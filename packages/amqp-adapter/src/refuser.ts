@@ -1,10 +1,4 @@
-import {
-  type ListenAddress,
-  type ListenOptions,
-  type RefusedClient,
-  type RefuserOptions,
-  RefusingListeners,
-} from "@jackalope/transport";
+import { type RefusedClient, type Refuser, type RefuserOptions, RefusingListeners } from "@jackalope/transport";
 import { replyCodes, replyText } from "./amqp-error.ts";
 import { encodeMethod, FrameDecoder, type FrameHandler, frameTypes } from "./codec.ts";
 import { connectionClose, connectionCloseOk, connectionStart, connectionStartOk } from "./methods/connection.ts";
@@ -18,18 +12,8 @@ const startOkKey = methodKey(connectionStartOk);
 const closeKey = methodKey(connectionClose);
 const closeOkKey = methodKey(connectionCloseOk);
 
-/** Listens for AMQP 0-9-1 and serves nobody. */
-export interface AmqpRefuser {
-  /** Clients that came so far. */
-  readonly refusedCount: number;
-  /** Opens a listener. Without a host it takes every interface. Rejects where the port is not to be had. */
-  listen(options: ListenOptions): Promise<readonly ListenAddress[]>;
-  /** The ports are free when the call returns. */
-  close(): Promise<void>;
-}
-
 /** Makes a refuser: clients get connection.start, and for their start-ok connection.close with 320 CONNECTION_FORCED. */
-export function createAmqpRefuser(options: RefuserOptions): AmqpRefuser {
+export function createAmqpRefuser(options: RefuserOptions): Refuser {
   return new RefusingListeners({
     ...options,
     protocol: "AMQP",

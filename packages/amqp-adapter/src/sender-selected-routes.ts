@@ -1,6 +1,7 @@
 import {
   type Channel,
   type FieldTable,
+  fieldTypeName,
   findField,
   type Properties,
   type Route,
@@ -19,26 +20,11 @@ export interface CopyRoutes {
 
 const none: CopyRoutes = { routes: [], visibleKeys: [], blind: false };
 
-/** RabbitMQ's name of a field type, for its text. */
-const typeNames: Readonly<Record<string, string>> = {
-  string: "longstr",
-  "opaque-string": "longstr",
-  int8: "byte",
-  uint8: "unsignedbyte",
-  int16: "short",
-  uint16: "unsignedshort",
-  int32: "signedint",
-  uint32: "unsignedint",
-  int64: "long",
-  boolean: "bool",
-};
-
 function keysOf(headers: FieldTable, name: "CC" | "BCC"): string[] | null {
   const value = findField(headers, name);
   if (value === undefined) return null;
   if (value.kind !== "array") {
-    const type = typeNames[value.kind] ?? value.kind;
-    const text = `invalid message: {unacceptable_type_in_header,"${name}",${type}}`;
+    const text = `invalid message: {unacceptable_type_in_header,"${name}",${fieldTypeName(value)}}`;
     throw new AmqpError(replyCodes.preconditionFailed, text);
   }
   const keys: string[] = [];

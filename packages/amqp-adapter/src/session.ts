@@ -1,4 +1,12 @@
-import { BrokerError, type ClientConnection, PublisherThrottle, stopReasons, type User } from "@jackalope/core/adapter";
+import {
+  awaitOperation,
+  BrokerError,
+  checkOutbox,
+  type ClientConnection,
+  PublisherThrottle,
+  stopReasons,
+  type User,
+} from "@jackalope/core/adapter";
 import { AmqpError, type ReplyCode, replyCodeOf, replyCodes, replyText } from "./amqp-error.ts";
 import { ChannelSession } from "./channel-session.ts";
 import { type FrameHandler, frameTypes, writeMethod } from "./codec.ts";
@@ -203,14 +211,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   /** Takes no further frame until `operation` has ended; a rejection is the failure of the frame at hand. */
   await(operation: Promise<void>): void {
-    this.wire.stop(stopReasons.operation);
-    operation.then(
-      () => this.wire.proceed(stopReasons.operation),
-      (error: unknown) => {
-        this.failed(error);
-        this.wire.proceed(stopReasons.operation);
-      },
-    );
+    awaitOperation(this, operation);
   }
 
   send<M extends MethodDefinition>(channelNumber: number, definition: M, values: MethodArguments<M>): void {
@@ -225,14 +226,7 @@ export class Session implements FrameHandler, PublisherContext {
   /** After an answer that may be large: a client that does not read is asked nothing more, or cut off. */
   checkOutbox(): void {
     const { limits, logger } = this.wire.host;
-    const waitingBytes = this.wire.outbox.waitingBytes;
-    if (waitingBytes <= limits.outboxStopBytes) return;
-    if (waitingBytes <= limits.outboxCutBytes) {
-      this.wire.stop(stopReasons.outbox);
-      return;
-    }
-    logger.warn({ peer: this.wire.peer, waitingBytes }, "client does not read what it asked for, closing the socket");
-    this.wire.destroy();
+    checkOutbox(this.wire, limits, logger, "socket");
   }
 
   // What the connection tells

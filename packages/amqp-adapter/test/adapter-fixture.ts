@@ -65,12 +65,3 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
   };
   return { broker, adapter, port, log, socket, client };
 }
-
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

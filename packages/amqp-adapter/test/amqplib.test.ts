@@ -1,6 +1,7 @@
+import { until } from "@jackalope/testkit";
 import { connect, type Channel, type ChannelModel, type ConsumeMessage } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter } from "./adapter-fixture.ts";
 
 const connections: ChannelModel[] = [];
 

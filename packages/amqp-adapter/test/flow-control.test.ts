@@ -1,9 +1,10 @@
 import { MemoryStorage } from "@jackalope/core";
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { basicConsume, basicConsumeOk, basicDeliver, basicGet, basicPublish } from "../src/methods/basic.ts";
 import { connectionBlocked, connectionUnblocked } from "../src/methods/connection.ts";
 import { queueDeclare, queueDeclareOk } from "../src/methods/queue.ts";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { contentHeader, frame, method, type RawClient } from "./raw-client.ts";
 
 async function declare(client: RawClient): Promise<void> {

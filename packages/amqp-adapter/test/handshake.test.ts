@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import {
   connectionClose,
   connectionCloseOk,
@@ -14,7 +14,7 @@ import {
 } from "../src/methods/connection.ts";
 import { channelOpen, channelOpenOk } from "../src/methods/channel.ts";
 import { fieldTableBytes, writeFieldTable } from "../src/field-table-writer.ts";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { header, method } from "./raw-client.ts";
 
 describe("the protocol header", () => {

@@ -1,10 +1,11 @@
+import { until } from "@jackalope/testkit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { basicPublish } from "../src/methods/basic.ts";
 import { channelClose, channelCloseOk } from "../src/methods/channel.ts";
 import { connectionClose, connectionCloseOk } from "../src/methods/connection.ts";
 import { queueDeclare, queueDeclareOk } from "../src/methods/queue.ts";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import {
   contentHeader,
   frame,

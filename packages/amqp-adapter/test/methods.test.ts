@@ -1,3 +1,4 @@
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { accessRequest, accessRequestOk } from "../src/methods/access.ts";
 import {
@@ -34,7 +35,7 @@ import {
   queueUnbindOk,
 } from "../src/methods/queue.ts";
 import { txCommit, txCommitOk, txRollback, txRollbackOk, txSelect, txSelectOk } from "../src/methods/tx.ts";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { contentHeader, frame, method, type RawClient } from "./raw-client.ts";
 
 const queueFlags = { passive: false, durable: false, exclusive: false, autoDelete: false };

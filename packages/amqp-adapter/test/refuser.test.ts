@@ -1,12 +1,13 @@
 import { silentLogger, SystemClock } from "@jackalope/core";
+import type { Refuser } from "@jackalope/transport";
 import { connect as amqplibConnect } from "amqplib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type AmqpRefuser, createAmqpRefuser } from "../src/index.ts";
+import { createAmqpRefuser } from "../src/index.ts";
 import { connectionClose, connectionCloseOk } from "../src/methods/connection.ts";
 import { header, method, RawClient } from "./raw-client.ts";
 
 let reason: string;
-let refuser: AmqpRefuser;
+let refuser: Refuser;
 let port: number;
 let clock: SystemClock;
 

@@ -68,6 +68,9 @@ export class Broker implements BrokerParts {
     this.addsOrigin = options.addsOrigin ?? false;
     this.logger = options.logger ?? silentLogger;
     this.store = new Store(options.storage, this.limits, this.clock, this.turn, this.alarms, this.logger);
+    this.store.ownership.onCertain = () => {
+      for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
+    };
     this.users = new UserDirectory(this.store, this.logger, options.loopbackUsers ?? [guest.name], () => {
       // Routes remember the permission to publish along them.
       for (const host of this.#virtualHosts.values()) host.topologyVersion++;

@@ -5,8 +5,7 @@ import type { ChannelSink } from "./channel/channel-sink.ts";
 import { BrokerError, permissionRefused, resourceName } from "./errors.ts";
 import type { BindingSpec } from "./exchange/binding.ts";
 import type { ExchangeSpec } from "./exchange/exchange.ts";
-import { topicFilterOf } from "./exchange/topic-matcher.ts";
-import { keyOfFilter } from "./exchange/topic-name.ts";
+import { permissionKeyOf } from "./exchange/topic-filter-binding.ts";
 import { type FieldTable, findField } from "./field-value.ts";
 import { newName } from "./names.ts";
 import { originHeaders } from "./origin.ts";
@@ -237,7 +236,7 @@ export class ClientConnection implements QueueOwner {
    */
   #requireBindable(binding: BindingSpec): void {
     const host = this.virtualHost;
-    const { source, destination, destinationKind, routingKey } = binding;
+    const { source, destination, destinationKind } = binding;
     if (destination.startsWith("amq.rabbitmq.reply-to") && destinationKind === "queue") {
       throw new BrokerError("access-refused", "cannot bind or unbind to a volatile (direct reply-to) queue");
     }
@@ -250,9 +249,7 @@ export class ClientConnection implements QueueOwner {
     if (exchange !== undefined && queue !== undefined) this.requireOwn(queue);
     const clientId = this.options.clientId ?? "";
     if (exchange?.type !== "topic") return;
-    // A topic filter is what counts in a binding that has one: its key may be anything.
-    const filter = topicFilterOf(binding);
-    const key = filter === null ? routingKey : keyOfFilter(filter);
+    const key = permissionKeyOf(binding);
     if (!this.user.mayUseTopic("read", host.name, source, key, clientId)) {
       const text = `read access to topic '${key}' in ${exchange.title} refused for user '${this.user.name}'`;
       throw new BrokerError("access-refused", text);

@@ -10,6 +10,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;
+  /** Milliseconds since some moment, by a clock that is never set. */
+  monotonicMs(): number;
   /** Calls `run` once, `delayMs` from now or a little later; see the implementation's resolution. */
   after(delayMs: number, run: () => void): Timer;
   /** Drops every timer. */

@@ -1,9 +1,11 @@
-import type { Turn, TurnTask } from "./turn.ts";
+import type { Turn, TurnOutbox } from "./turn.ts";
 
 /** Where an outbox goes: a socket, a TLS stream, a WebSocket. */
 export interface OutboxTarget {
   /** Takes the bytes; `done` is called when they have left this process and the memory may be used again. */
   write(bytes: Buffer, done: () => void): void;
+  /** Ends it at once: a part of what was to be said is dropped. */
+  destroy(): void;
 }
 
 const smallBytes = 4 * 1024;
@@ -48,7 +50,7 @@ const empty = Buffer.alloc(0);
  *
  * An idle connection holds no buffer at all.
  */
-export class Outbox implements TurnTask {
+export class Outbox implements TurnOutbox {
   buffer: Buffer = empty;
   position = 0;
   readonly #turn: Turn;
@@ -60,6 +62,8 @@ export class Outbox implements TurnTask {
   #dirty = false;
   #over = false;
   #closed = false;
+  /** What is gathered may not leave for now. */
+  #kept = false;
   #lastTurnBytes = 0;
 
   /** `onPressure(true)` when more than `bytesMax` wait for the socket, `onPressure(false)` when half of it is left. */
@@ -90,15 +94,19 @@ export class Outbox implements TurnTask {
     this.flush();
   }
 
-  /** Hands over what is gathered now, without waiting for the end of the turn. */
-  flush(): void {
-    if (this.position === 0) return;
+  /** Hands over what is gathered now, without waiting for the end of the turn. False where it may not leave for now. */
+  flush(): boolean {
+    if (this.position === 0) return true;
+    if (!this.#closed && (this.#kept || !this.#turn.mayLeave())) {
+      this.#keep();
+      return false;
+    }
     const { buffer, position } = this;
     this.buffer = empty;
     this.position = 0;
     if (this.#closed) {
       giveBack(buffer);
-      return;
+      return true;
     }
     this.#leavingBytes += position;
     if (!this.#over && this.#leavingBytes > this.#bytesMax) this.#press(true);
@@ -107,6 +115,7 @@ export class Outbox implements TurnTask {
       this.#leavingBytes -= position;
       if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#press(false);
     });
+    return true;
   }
 
   /** The connection is gone: whatever is encoded from now on is dropped. */
@@ -115,13 +124,32 @@ export class Outbox implements TurnTask {
     this.flush();
   }
 
+  /** For the turn: what was kept may leave. */
+  release(): void {
+    this.#kept = false;
+    this.flush();
+  }
+
+  /** For the turn: what is gathered, kept or not, must not leave. */
+  drop(): void {
+    this.close();
+    this.#target.destroy();
+  }
+
+  #keep(): void {
+    if (!this.#over && this.waitingBytes > this.#bytesMax) this.#press(true);
+    if (this.#kept) return;
+    this.#kept = true;
+    this.#turn.keep(this);
+  }
+
   #press(over: boolean): void {
     this.#over = over;
     if (!this.#closed) this.#onPressure(over);
   }
 
   #makeRoom(bytes: number): void {
-    this.flush();
+    if (!this.flush()) return this.#grow(this.position + bytes);
     if (bytes > largeBytes) this.buffer = Buffer.allocUnsafeSlow(bytes);
     else if (bytes > smallBytes || this.#lastTurnBytes > smallBytes / 2) this.buffer = largeSpares.take();
     else {
@@ -129,5 +157,14 @@ export class Outbox implements TurnTask {
       // A second small buffer in one turn: this connection has more to say.
       this.#lastTurnBytes = smallBytes;
     }
+  }
+
+  /** In one piece, since adapters remember places in what is gathered. */
+  #grow(bytes: number): void {
+    if (bytes <= this.buffer.length) return;
+    const { buffer, position } = this;
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * buffer.length));
+    buffer.copy(this.buffer, 0, 0, position);
+    giveBack(buffer);
   }
 }

@@ -1,3 +1,4 @@
+import type { Deadline } from "./deadline.ts";
 import type { Message } from "./message.ts";
 
 /**
@@ -14,6 +15,13 @@ export interface StorageListener {
   failed(error: Error): void;
   /** Writes work again after `failed`. */
   recovered(): void;
+  /**
+   * Nobody else takes the store over before `end`. Called again with every renewal, late ones included; never by an engine
+   * that cannot be taken over. Past `end` the broker hands out nothing that is stored.
+   */
+  ownedUntil(end: Deadline): void;
+  /** Another broker has taken the store over: nothing is written from now on. */
+  ownershipLost(): void;
 }
 
 /** What recovery knows of a stored message without its body. */

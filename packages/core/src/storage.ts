@@ -13,5 +13,6 @@ export { Route } from "./route.ts";
 export type { Properties } from "./properties.ts";
 export { type Logger, type LogFields, silentLogger } from "./logger.ts";
 export { type Clock, type Timer } from "./clock.ts";
+export { Deadline } from "./deadline.ts";
 export { copyBytes } from "./copy-bytes.ts";
 export { timeoutClock } from "./timeout-clock.ts";

@@ -1,8 +1,10 @@
 import type { Alarms } from "./alarms.ts";
 import type { Clock } from "./clock.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
+import { Ownership } from "./ownership.ts";
 import type { Lsn, StorageEngine, StorageListener } from "./storage-engine.ts";
 import type { Turn, TurnTask } from "./turn.ts";
 
@@ -25,6 +27,7 @@ const flushBytes = 64 * 1024;
  */
 export class Store implements StorageListener, TurnTask {
   readonly engine: StorageEngine;
+  readonly ownership: Ownership;
   /** What the windows of all storing queues hold in memory. Kept by the ready lists. */
   windowBytes = 0;
   readonly limits: Limits;
@@ -50,11 +53,12 @@ export class Store implements StorageListener, TurnTask {
     this.#turn = turn;
     this.#alarms = alarms;
     this.#logger = logger;
+    this.ownership = new Ownership(clock, turn, logger);
   }
 
-  /** False while the engine reports that it cannot write. */
+  /** False while the engine reports that it cannot write, or may belong to another broker. */
   get healthy(): boolean {
-    return !this.#failing;
+    return !this.#failing && this.ownership.certain;
   }
 
   /** Stores a message that came in this turn. */
@@ -151,6 +155,14 @@ export class Store implements StorageListener, TurnTask {
     this.#failing = false;
     this.#logger.info({ engine: this.engine.name }, "the store writes again");
     this.#alarms.set("disk", "storage", false);
+  }
+
+  ownedUntil(end: Deadline): void {
+    this.ownership.renewed(end);
+  }
+
+  ownershipLost(): void {
+    this.ownership.lost();
   }
 
   endTurn(): void {

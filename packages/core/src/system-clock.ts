@@ -48,6 +48,10 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
+  monotonicMs(): number {
+    return performance.now();
+  }
+
   /** Timers that wait. */
   get pendingCount(): number {
     return this.#heap.length;

@@ -3,6 +3,19 @@ export interface TurnTask {
   endTurn(): void;
 }
 
+/** Says before bytes leave whether what was decided in this turn still holds. */
+export interface TurnGuard {
+  mayLeave(): boolean;
+}
+
+/** What has bytes for a client. */
+export interface TurnOutbox extends TurnTask {
+  /** Lets go what it was told to keep. */
+  release(): void;
+  /** Forgets its bytes, and the connection with them. */
+  drop(): void;
+}
+
 /**
  * The end of a turn of the event loop: storage commits first, sockets after. Node runs the 'data' callbacks of many
  * sockets in one poll phase and setImmediate callbacks right behind it, so one immediate gathers a turn's I/O.
@@ -11,7 +24,12 @@ export interface TurnTask {
  */
 export class Turn {
   #storage: TurnTask[] = [];
-  #outboxes: TurnTask[] = [];
+  #outboxes: TurnOutbox[] = [];
+  /** Null where nothing can come between a decision and its way out. */
+  guard: TurnGuard | null = null;
+  readonly #kept = new Set<TurnOutbox>();
+  /** Nothing of this turn may leave. */
+  #keeps = false;
   #scheduled = false;
   readonly #run: () => void = () => this.end();
 
@@ -21,9 +39,9 @@ export class Turn {
     this.#schedule();
   }
 
-  /** Calls `task.endTurn` at the end of this turn, after storage. The caller sees to it that it asks once a turn. */
-  outboxDirty(task: TurnTask): void {
-    this.#outboxes.push(task);
+  /** Calls `outbox.endTurn` at the end of this turn, after storage. The caller sees to it that it asks once a turn. */
+  outboxDirty(outbox: TurnOutbox): void {
+    this.#outboxes.push(outbox);
     this.#schedule();
   }
 
@@ -37,8 +55,41 @@ export class Turn {
       for (const task of storage) task.endTurn();
       const outboxes = this.#outboxes;
       this.#outboxes = [];
-      for (const task of outboxes) task.endTurn();
+      for (const outbox of outboxes) outbox.endTurn();
     }
+    this.#keeps = false;
+  }
+
+  /** Asked whenever bytes are about to leave: false where they have to be handed to `keep` instead. */
+  mayLeave(): boolean {
+    if (this.guard === null) return true;
+    return !this.#keeps && this.guard.mayLeave();
+  }
+
+  /** Nothing leaves any more before the end of this turn. */
+  keepBytes(): void {
+    this.#keeps = true;
+    this.#schedule();
+  }
+
+  /** Takes what may not leave until `releaseKept` or `dropKept`. */
+  keep(outbox: TurnOutbox): void {
+    this.#kept.add(outbox);
+  }
+
+  releaseKept(): void {
+    this.#keeps = false;
+    const kept = [...this.#kept];
+    this.#kept.clear();
+    for (const outbox of kept) outbox.release();
+  }
+
+  /** Drops what is kept, with all that this turn has gathered so far where that is to be kept. What comes now may leave. */
+  dropKept(): void {
+    for (const outbox of this.#kept) outbox.drop();
+    this.#kept.clear();
+    if (this.#keeps) for (const outbox of this.#outboxes) outbox.drop();
+    this.#keeps = false;
   }
 
   #schedule(): void {

@@ -15,6 +15,10 @@ class SlowSocket implements OutboxTarget {
     this.#waiting.push({ bytes, done });
   }
 
+  destroy(): void {
+    this.#waiting.length = 0;
+  }
+
   drain(count = this.#waiting.length): void {
     for (const { bytes, done } of this.#waiting.splice(0, count)) {
       this.received += bytes.toString("latin1");

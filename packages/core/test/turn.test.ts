@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Turn } from "../src/turn.ts";
+import { Turn, type TurnOutbox } from "../src/turn.ts";
+
+/** An outbox that notes when it was its turn. */
+function outbox(endTurn: () => void): TurnOutbox {
+  return { endTurn, release: () => {}, drop: () => {} };
+}
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -7,7 +12,7 @@ describe("Turn", () => {
   test("ends once for everything asked for, storage before outboxes", async () => {
     const turn = new Turn();
     const ran: string[] = [];
-    const task = (name: string) => ({ endTurn: () => void ran.push(name) });
+    const task = (name: string): TurnOutbox => outbox(() => void ran.push(name));
     turn.outboxDirty(task("outbox 1"));
     turn.storageDirty(task("storage 1"));
     turn.outboxDirty(task("outbox 2"));
@@ -22,17 +27,17 @@ describe("Turn", () => {
   test("what a task makes dirty is done in the same turn, storage first again", () => {
     const turn = new Turn();
     const ran: string[] = [];
-    turn.outboxDirty({
-      endTurn: () => {
+    turn.outboxDirty(
+      outbox(() => {
         ran.push("outbox");
-        turn.outboxDirty({ endTurn: () => void ran.push("second outbox") });
+        turn.outboxDirty(outbox(() => void ran.push("second outbox")));
         turn.storageDirty({ endTurn: () => void ran.push("late storage") });
-      },
-    });
+      }),
+    );
     turn.storageDirty({
       endTurn: () => {
         ran.push("storage");
-        turn.outboxDirty({ endTurn: () => void ran.push("confirm") });
+        turn.outboxDirty(outbox(() => void ran.push("confirm")));
       },
     });
     turn.end();

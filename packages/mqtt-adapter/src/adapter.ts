@@ -1,27 +1,22 @@
-import type { Broker, Logger, VirtualHost } from "@jackalope/core/adapter";
-import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
+import type { VirtualHost } from "@jackalope/core/adapter";
+import {
+  ConnectionSet,
+  type ListenAddress,
+  Listeners,
+  type ListenOptions,
+  type Transport,
+  type WebSocketPortOptions,
+} from "@jackalope/transport";
+import { AdapterTerms } from "./adapter-terms.ts";
 import { type ConnectionHost, MqttConnection } from "./connection.ts";
 import { MqttVirtualHost } from "./mqtt-virtual-host.ts";
-import {
-  type AnonymousUser,
-  defaultMqttLimits,
-  type MqttAdapterOptions,
-  type MqttLimits,
-  type MqttWebSocketOptions,
-} from "./options.ts";
+import type { MqttAdapterOptions } from "./options.ts";
 import { webSocketTerms } from "./web-socket-terms.ts";
 
 const systemTopicsIntervalMsDefault = 10_000;
 
 /** Listens for MQTT 3.1, 3.1.1 and 5 over TCP, TLS and WebSocket, and keeps count of its connections. */
-export class MqttAdapter implements ConnectionHost {
-  readonly broker: Broker;
-  readonly logger: Logger;
-  readonly limits: MqttLimits;
-  readonly anonymousUser: AnonymousUser | null;
-  readonly defaultVirtualHost: string;
-  readonly virtualHostInUserName: boolean;
-  readonly exchange: string;
+export class MqttAdapter extends AdapterTerms implements ConnectionHost {
   readonly #systemTopicsIntervalMs: number;
   readonly #listeners: Listeners;
   readonly #connections = new ConnectionSet<MqttConnection>();
@@ -30,14 +25,7 @@ export class MqttAdapter implements ConnectionHost {
   #closing: Promise<void> | null = null;
 
   constructor(options: MqttAdapterOptions) {
-    const { broker } = options;
-    this.broker = broker;
-    this.logger = options.logger ?? broker.logger;
-    this.limits = { ...defaultMqttLimits, ...options.limits };
-    this.anonymousUser = options.anonymousUser ?? null;
-    this.defaultVirtualHost = options.defaultVirtualHost ?? "/";
-    this.virtualHostInUserName = options.virtualHostInUserName ?? true;
-    this.exchange = options.exchange ?? "amq.topic";
+    super(options);
     this.#systemTopicsIntervalMs = options.systemTopicsIntervalMs ?? systemTopicsIntervalMsDefault;
     this.#listeners = new Listeners({
       protocol: "MQTT",
@@ -46,8 +34,8 @@ export class MqttAdapter implements ConnectionHost {
       accept: (transport) => this.#accept(transport),
     });
     // Sessions, their timers and retained messages go on from the start, not from the first client's coming.
-    for (const host of broker.virtualHosts.values()) this.home(host);
-    this.#unsubscribe = broker.alarms.subscribe(() => {
+    for (const host of this.broker.virtualHosts.values()) this.home(host);
+    this.#unsubscribe = this.broker.alarms.subscribe(() => {
       for (const connection of this.#connections) connection.session.throttle();
     });
   }
@@ -63,7 +51,7 @@ export class MqttAdapter implements ConnectionHost {
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
-  listenWebSocket(options: MqttWebSocketOptions): Promise<readonly ListenAddress[]> {
+  listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
     return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
   }
 

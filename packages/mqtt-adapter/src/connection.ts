@@ -103,7 +103,7 @@ export class MqttConnection implements OutboxTarget, TransportListener {
     this.decoder.stopped = true;
     this.decoder.drop();
     this.#keepAlive?.stop();
-    this.outbox.flush();
+    if (!this.outbox.flush()) return this.destroy();
     this.transport.end(reason);
     // Unread bytes would turn the end into a reset, which can overtake the DISCONNECT packet.
     this.transport.resume();

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { BrokerError, type ClientConnection } from "@jackalope/core/adapter";
 import { identifyClient, openClient, protocolNames } from "./client-identity.ts";
+import type { ConnackProperties } from "./connack.ts";
 import { MqttError } from "./mqtt-error.ts";
 import { packetBytesMax } from "./options.ts";
 import type { ConnectPacket } from "./rare-packets.ts";
 import { reasonCodes } from "./reason-codes.ts";
-import type { ConnackProperties, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { addressOfTopic } from "./topic-address.ts";
 import { type Will, willOf, willWithOrigin } from "./will.ts";
 

@@ -17,6 +17,15 @@ export interface MessageTerms {
   readonly problemInformation: boolean;
 }
 
+/** Before CONNECT: nothing that keeps a refusal from being said. */
+export const unknownTerms: MessageTerms = {
+  version: 5,
+  receiveMaximum: 0xff_ff,
+  packetBytesMax: 0xfff_ffff,
+  topicAliasMaximum: 0,
+  problemInformation: true,
+};
+
 /** What publishing and delivering need of the connection that they belong to. */
 export interface MessageSession {
   readonly wire: {

@@ -1,8 +1,7 @@
-import type { Broker, Logger } from "@jackalope/core/adapter";
-import type { ListenOptions } from "@jackalope/transport";
+import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
 
 /** Every bound of the MQTT adapter; the core's are in its own limits. docs/limits.md explains them. */
-export interface MqttLimits {
+export interface MqttLimits extends OutboxBounds {
   /** Largest packet accepted; version 5 clients are told it. The broker's `messageBytesMax` counts too. */
   readonly packetBytesMax: number;
   /** Largest packet accepted before the client has logged in. */
@@ -40,15 +39,12 @@ export interface MqttLimits {
   readonly closeTimeoutMs: number;
   /** How long the adapter's `close` waits for clients to close their side. */
   readonly shutdownTimeoutMs: number;
-  /** A client with more than this unread is not read from either: its requests would only add to it. */
-  readonly outboxStopBytes: number;
-  /** A client with more than this unread is cut off. */
-  readonly outboxCutBytes: number;
   /** A client whose socket has taken nothing for so long is cut off. */
   readonly stalledTimeoutMs: number;
 }
 
 export const defaultMqttLimits: MqttLimits = {
+  ...defaultOutboxBounds,
   packetBytesMax: 16 * 1024 * 1024,
   connectPacketBytesMax: 64 * 1024,
   clientIdBytesMax: 1024,
@@ -68,10 +64,14 @@ export const defaultMqttLimits: MqttLimits = {
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 10_000,
   shutdownTimeoutMs: 3000,
-  outboxStopBytes: 4 * 1024 * 1024,
-  outboxCutBytes: 128 * 1024 * 1024,
   stalledTimeoutMs: 60_000,
 };
+
+/** The virtual host of clients that name none. */
+export const defaultVirtualHost = "/";
+
+/** The topic exchange that topics are routing keys of. */
+export const defaultExchange = "amq.topic";
 
 /** The largest packet that a client may send, where the broker takes bodies of up to `messageBytesMax`. */
 export function packetBytesMax(limits: MqttLimits, messageBytesMax: number): number {
@@ -99,9 +99,4 @@ export interface MqttAdapterOptions {
   readonly exchange?: string;
   /** How often `$SYS/broker/…` is published to those who subscribe to it; 0 for never. Default 10,000. */
   readonly systemTopicsIntervalMs?: number;
-}
-
-export interface MqttWebSocketOptions extends ListenOptions {
-  /** Pages of these origins may connect, compared whole ("https://example.org"). Default: all. */
-  readonly origins?: readonly string[];
 }

@@ -1,34 +1,22 @@
 import {
-  type ListenAddress,
-  type ListenOptions,
   type RefusedClient,
   type RefuserOptions,
   RefusingListeners,
+  type WebSocketRefuser,
+  webSocketRefuser,
 } from "@jackalope/transport";
 import { PacketDecoder, type PacketHandler } from "./codec.ts";
 import { MqttError } from "./mqtt-error.ts";
-import { defaultMqttLimits, type MqttWebSocketOptions } from "./options.ts";
+import { defaultMqttLimits } from "./options.ts";
 import { encodePacket, type RarePacket } from "./rare-packets.ts";
 import { connectReturnCode, reasonCodes } from "./reason-codes.ts";
 import { webSocketTerms } from "./web-socket-terms.ts";
-
-/** Listens for MQTT and serves nobody. */
-export interface MqttRefuser {
-  /** Clients that came so far. */
-  readonly refusedCount: number;
-  /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
-  listen(options: ListenOptions): Promise<readonly ListenAddress[]>;
-  /** Opens a listener for WebSocket, on the paths of the adapter. */
-  listenWebSocket(options: MqttWebSocketOptions): Promise<readonly ListenAddress[]>;
-  /** The ports are free when the call returns. */
-  close(): Promise<void>;
-}
 
 /**
  * Makes a refuser: CONNECT is answered by a CONNACK with 0x88 Server unavailable and the reason as its reason string, or by
  * return code 3 to clients before version 5.
  */
-export function createMqttRefuser(options: RefuserOptions): MqttRefuser {
+export function createMqttRefuser(options: RefuserOptions): WebSocketRefuser {
   const listeners = new RefusingListeners({
     ...options,
     protocol: "MQTT",
@@ -37,14 +25,7 @@ export function createMqttRefuser(options: RefuserOptions): MqttRefuser {
       return (chunk) => refusal.onData(chunk);
     },
   });
-  return {
-    get refusedCount() {
-      return listeners.refusedCount;
-    },
-    listen: (address) => listeners.listen(address),
-    listenWebSocket: (address) => listeners.listenWebSocket({ ...address, ...webSocketTerms(defaultMqttLimits) }),
-    close: () => listeners.close(),
-  };
+  return webSocketRefuser(listeners, webSocketTerms(defaultMqttLimits));
 }
 
 /** The conversation with one client. */

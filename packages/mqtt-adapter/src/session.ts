@@ -1,29 +1,19 @@
-import {
-  BrokerError,
-  type Channel,
-  type ChannelSink,
-  type ClientConnection,
-  type Consumer,
-  type Message,
-  PublisherThrottle,
-  stopReasons,
-} from "@jackalope/core/adapter";
+import { awaitOperation, BrokerError, checkOutbox, type ClientConnection, stopReasons } from "@jackalope/core/adapter";
 import { brokerRefusal } from "./broker-refusal.ts";
 import type { PacketHandler } from "./codec.ts";
+import { type ConnackProperties, connackOf } from "./connack.ts";
 import type { MqttConnection } from "./connection.ts";
-import { Deliveries } from "./deliveries.ts";
 import { Login } from "./login.ts";
-import type { MessageTerms } from "./message-session.ts";
+import { type MessageTerms, unknownTerms } from "./message-session.ts";
 import { MqttError, protocolError } from "./mqtt-error.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
-import { type AcknowledgementType, packetTypes } from "./packet-types.ts";
+import { OpenSession } from "./open-session.ts";
+import type { AcknowledgementType } from "./packet-types.ts";
 import { writePacket } from "./packet-writer.ts";
-import { Publication } from "./publication.ts";
 import type { PublishPacket } from "./publish-packet.ts";
 import type { ConnectPacket, DisconnectPacket, OutgoingPacket, RarePacket } from "./rare-packets.ts";
-import { connackReason, connectReturnCode, reasonCodes } from "./reason-codes.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import type { SessionState } from "./session-state.ts";
-import { Subscriptions } from "./subscriptions.ts";
 import type { Version } from "./version.ts";
 
 /**
@@ -34,40 +24,16 @@ import type { Version } from "./version.ts";
  */
 export type SessionPhase = "connecting" | "authenticating" | "running" | "closed";
 
-/** The properties of CONNACK. */
-export type ConnackProperties = NonNullable<Extract<OutgoingPacket, { cmd: "connack" }>["properties"]>;
-
-/** What a session has once its client is logged in. */
-interface Parts {
-  readonly client: ClientConnection;
-  readonly channel: Channel;
-  readonly home: MqttVirtualHost;
-  readonly state: SessionState;
-  readonly subscriptions: Subscriptions;
-}
-
-const unknownTerms: MessageTerms = {
-  version: 5,
-  receiveMaximum: 0xff_ff,
-  packetBytesMax: 0xfff_ffff,
-  topicAliasMaximum: 0,
-  problemInformation: true,
-};
-
-/** The state machine of one connection: login, packets, errors and the end. */
-export class Session implements PacketHandler, ChannelSink {
+/** The state machine of one connection: login, packets, errors and the end. What it does when open is in `OpenSession`. */
+export class Session implements PacketHandler {
   readonly wire: MqttConnection;
   phase: SessionPhase = "connecting";
   clientId = "";
   terms: MessageTerms = unknownTerms;
   /** Set by `Publication` at each publish; looked at after a chunk. */
   published = false;
-  #parts: Parts | null = null;
-  /** Made at their first use: an idle client needs neither. */
-  #publication: Publication | null = null;
-  #deliveries: Deliveries | null = null;
-  /** Null before the first publish. */
-  #throttle: PublisherThrottle | null = null;
+  /** Set at login, null again when the session is closed. */
+  #open: OpenSession | null = null;
 
   constructor(wire: MqttConnection) {
     this.wire = wire;
@@ -97,20 +63,11 @@ export class Session implements PacketHandler, ChannelSink {
   // Packets
 
   onPublish(packet: PublishPacket): void {
-    const publication = this.#publication ?? this.#makePublication();
-    if (publication !== null) publication.onPublish(packet);
+    this.#running()?.onPublish(packet);
   }
 
   onAcknowledgement(type: AcknowledgementType, packetId: number, reasonCode: number): void {
-    if (type === packetTypes.pubrel) {
-      (this.#publication ?? this.#makePublication())?.onPubrel(packetId);
-      return;
-    }
-    const deliveries = this.#deliveries ?? this.#makeDeliveries();
-    if (deliveries === null) return;
-    if (type === packetTypes.puback) deliveries.onPuback(packetId, reasonCode);
-    else if (type === packetTypes.pubrec) deliveries.onPubrec(packetId, reasonCode);
-    else deliveries.onPubcomp(packetId, reasonCode);
+    this.#running()?.onAcknowledgement(type, packetId, reasonCode);
   }
 
   onPacket(packet: RarePacket): void {
@@ -118,21 +75,21 @@ export class Session implements PacketHandler, ChannelSink {
       this.#onConnect(packet);
       return;
     }
-    const parts = this.#running();
-    if (parts === null) return;
+    const open = this.#running();
+    if (open === null) return;
     switch (packet.cmd) {
       case "subscribe":
-        this.await(parts.subscriptions.subscribe(packet));
+        this.await(open.subscriptions.subscribe(packet));
         return;
       case "unsubscribe":
-        this.await(parts.subscriptions.unsubscribe(packet));
+        this.await(open.subscriptions.unsubscribe(packet));
         return;
       case "pingreq":
         // [MQTT-3.12.4-1]
         this.write({ cmd: "pingresp" });
         return;
       case "disconnect":
-        this.#onDisconnect(parts.state, packet);
+        this.#onDisconnect(open.state, packet);
         return;
       default:
         // [MQTT-4.12.0-1]: a client that named no method with CONNECT must not send AUTH.
@@ -147,23 +104,8 @@ export class Session implements PacketHandler, ChannelSink {
   }
 
   /** Null where nothing that the client still says matters. */
-  #running(): Parts | null {
-    return this.phase === "running" ? this.#parts : null;
-  }
-
-  #makePublication(): Publication | null {
-    const parts = this.#running();
-    if (parts === null) return null;
-    const { channel, home, state } = parts;
-    this.#publication = new Publication(this, channel, state, home.retained);
-    return this.#publication;
-  }
-
-  #makeDeliveries(): Deliveries | null {
-    const parts = this.#running();
-    if (parts === null) return null;
-    this.#deliveries = new Deliveries(this, parts.channel, parts.state, this.terms);
-    return this.#deliveries;
+  #running(): OpenSession | null {
+    return this.phase === "running" ? this.#open : null;
   }
 
   #onDisconnect(state: SessionState, packet: DisconnectPacket): void {
@@ -184,112 +126,44 @@ export class Session implements PacketHandler, ChannelSink {
 
   /** The client has its session; its answer follows when that is stored. */
   entered(client: ClientConnection, home: MqttVirtualHost, state: SessionState): void {
-    const { exchange, limits } = this.wire.host;
-    const channel = client.openChannel(this);
-    const { retained, shared, systemTopics } = home;
-    const inFlightMax = Math.min(this.terms.receiveMaximum, limits.inFlightMax);
-    const subscriptions = new Subscriptions({
-      session: this,
-      client,
-      channel,
-      state,
-      shared,
-      retained,
-      systemTopics,
-      inFlightMax,
-      exchange,
-    });
-    this.#parts = { client, channel, home, state, subscriptions };
+    this.#open = new OpenSession(this, client, home, state);
   }
 
   /** The login is granted: CONNACK, and what waited for the client. */
   async opened(sessionPresent: boolean, properties: ConnackProperties, keepAliveSeconds: number): Promise<void> {
-    const parts = this.#parts;
-    if (parts === null) return;
+    const open = this.#open;
+    if (open === null) return;
     this.phase = "running";
     this.#writeConnack(reasonCodes.success, sessionPresent, properties);
     this.wire.established(keepAliveSeconds);
-    if (!sessionPresent) return;
-    // What was under way before goes out again first ([MQTT-4.6.0-1]).
-    if (parts.state.hasInFlight) this.#makeDeliveries()?.resume();
-    await parts.subscriptions.restore();
+    if (sessionPresent) await open.resume();
   }
 
   /** Takes no further packet until `operation` has ended; a rejection is the failure of the packet at hand. */
   await(operation: Promise<void>): void {
-    this.wire.stop(stopReasons.operation);
-    operation.then(
-      () => this.wire.proceed(stopReasons.operation),
-      (error: unknown) => {
-        this.failed(error);
-        this.wire.proceed(stopReasons.operation);
-      },
-    );
-  }
-
-  // ChannelSink
-
-  deliver(consumer: Consumer, message: Message, deliveryTag: number, redelivered: boolean): void {
-    (this.#deliveries ?? this.#makeDeliveries())?.deliver(consumer, message, deliveryTag, redelivered);
-  }
-
-  confirm(publishSeq: number, multiple: boolean): void {
-    this.#publication?.confirm(publishSeq, multiple);
-  }
-
-  refuse(publishSeq: number): void {
-    this.#publication?.refuse(publishSeq);
-  }
-
-  returned(): void {}
-
-  /** Somebody deleted the queue: subscriptions that bring nothing must not look alive. */
-  cancelled(consumer: Consumer): void {
-    if (this.phase === "closed") return;
-    const text = `the queue '${consumer.queue.name}' of the session was deleted`;
-    this.#end(reasonCodes.administrativeAction, "3.14.2.1", text);
+    awaitOperation(this, operation);
   }
 
   // What the connection tells
 
   /** The outbox is over its bound, or has room again. */
   pressure(over: boolean): void {
-    const channel = this.#parts?.channel;
-    if (over) channel?.pause();
-    else {
-      channel?.resume();
-      this.wire.proceed(stopReasons.outbox);
-    }
+    this.#open?.pressure(over);
+    if (!over) this.wire.proceed(stopReasons.outbox);
   }
 
   /** Everything that came has been handled. */
   chunkEnded(): void {
-    if (this.phase !== "running") return;
-    if (this.#deliveries !== null) this.#deliveries.chunkEnded();
-    if (this.published) {
-      this.published = false;
-      const { broker, logger } = this.wire.host;
-      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire);
-      this.#throttle.look();
-    }
-    this.#checkOutbox();
+    const open = this.#running();
+    if (open === null) return;
+    open.chunkEnded();
+    const { limits, logger } = this.wire.host;
+    checkOutbox(this.wire, limits, logger);
   }
 
   /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
   throttle(): void {
-    if (this.phase === "running") this.#throttle?.look();
-  }
-
-  #checkOutbox(): void {
-    const { limits, logger } = this.wire.host;
-    const { waitingBytes } = this.wire.outbox;
-    if (waitingBytes <= limits.outboxStopBytes) return;
-    if (waitingBytes <= limits.outboxCutBytes) {
-      this.wire.stop(stopReasons.outbox);
-      return;
-    }
-    logger.warn({ peer: this.peer, waitingBytes }, "client does not read what it asked for, closing the connection");
-    this.wire.destroy();
+    this.#running()?.throttle();
   }
 
   // Ends
@@ -325,6 +199,12 @@ export class Session implements PacketHandler, ChannelSink {
     this.#end(reasonCodes.keepAliveTimeout, "MQTT-3.1.2-22", "nothing came for one and a half times the keep alive");
   }
 
+  /** Somebody deleted the session's queue: subscriptions that bring nothing must not look alive. */
+  queueDeleted(name: string): void {
+    if (this.phase === "closed") return;
+    this.#end(reasonCodes.administrativeAction, "3.14.2.1", `the queue '${name}' of the session was deleted`);
+  }
+
   transportClosed(): void {
     if (this.phase === "closed") return;
     if (this.phase === "running") this.#log(false, "client closed without DISCONNECT", {});
@@ -342,41 +222,25 @@ export class Session implements PacketHandler, ChannelSink {
     this.wire.finish(shutdown ? "shutdown" : "error");
   }
 
-  /** Nothing is written where the version has no code for the refusal (MQTT 3.1.1, 3.2.2.3). */
   #writeConnack(reasonCode: number, sessionPresent: boolean, properties: ConnackProperties): void {
-    if (this.version === 5) {
-      const code = connackReason(reasonCode);
-      this.write({ cmd: "connack", reasonCode: code, sessionPresent, properties });
-      return;
-    }
-    const returnCode = connectReturnCode(reasonCode);
-    // MQTT 3.1 has no session present flag.
-    const present = sessionPresent && this.version === 4;
-    if (returnCode !== null) this.write({ cmd: "connack", returnCode, sessionPresent: present });
+    const connack = connackOf(this.version, reasonCode, sessionPresent, properties);
+    if (connack !== null) this.write(connack);
   }
 
   #log(important: boolean, text: string, facts: Readonly<Record<string, string>>): void {
-    const user = this.#parts?.client.user.name ?? "";
+    const user = this.#open?.client.user.name ?? "";
     const fields = { peer: this.peer, clientId: this.clientId, user, ...facts };
     const { logger } = this.wire.host;
     if (important) logger.warn(fields, text);
     else logger.info(fields, text);
   }
 
-  /** Gives consumers, unacknowledged deliveries and the session back to the broker. */
   #release(wantsWill: boolean): void {
     // A client that was never let in leaves no will.
     const sendsWill = wantsWill && this.phase === "running";
+    const open = this.#open;
     this.phase = "closed";
-    this.#throttle?.release();
-    const parts = this.#parts;
-    this.#parts = null;
-    this.#publication = null;
-    this.#deliveries?.close();
-    this.#deliveries = null;
-    if (parts === null) return;
-    parts.subscriptions.close();
-    parts.client.close();
-    parts.home.sessions.disconnected(parts.state, sendsWill);
+    this.#open = null;
+    open?.close(sendsWill);
   }
 }

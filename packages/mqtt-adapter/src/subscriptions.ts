@@ -2,12 +2,10 @@ import {
   BrokerError,
   type Channel,
   type ClientConnection,
-  type FieldTable,
-  keyOfFilter,
   type Lsn,
   type Queue,
   type QueueSpec,
-  stringField,
+  topicFilterBinding,
 } from "@jackalope/core/adapter";
 import { brokerRefusal } from "./broker-refusal.ts";
 import { MqttError } from "./mqtt-error.ts";
@@ -18,6 +16,7 @@ import { feedRetained, type RetainedFeed } from "./retained-feed.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import type { Session } from "./session.ts";
 import { SessionConsumers } from "./session-consumers.ts";
+import { sessionQueueBounds } from "./session-queue-bounds.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SharedQueues } from "./shared-queues.ts";
 import type { SharedFilter, Subscription } from "./subscription.ts";
@@ -195,13 +194,8 @@ export class Subscriptions {
   }
 
   #bind(queueName: string, filter: string): Promise<void> {
-    return this.#parts.client.bind({
-      source: this.#parts.exchange,
-      destination: queueName,
-      destinationKind: "queue",
-      routingKey: keyOfFilter(filter),
-      arguments: filterArgument(filter),
-    });
+    const { client, exchange } = this.#parts;
+    return client.bind(topicFilterBinding(exchange, queueName, filter));
   }
 
   async #store(subscription: Subscription): Promise<void> {
@@ -211,14 +205,7 @@ export class Subscriptions {
   }
 
   #spec(durable: boolean): QueueSpec {
-    const { sessionMessagesMax, sessionBytesMax, slowQos0MessagesMax } = this.#limits;
-    const number = (value: number) => ({ kind: "int64", value: BigInt(value) }) as const;
-    const bounds: FieldTable = [
-      ["x-max-length", number(sessionMessagesMax)],
-      ["x-max-length-bytes", number(sessionBytesMax)],
-      ["x-max-transient-length", number(slowQos0MessagesMax)],
-    ];
-    return { durable, exclusive: !durable, autoDelete: false, arguments: bounds };
+    return { durable, exclusive: !durable, autoDelete: false, arguments: sessionQueueBounds(this.#limits) };
   }
 
   /** Returns the Lsn at which it is durable, null where there was no such subscription. */
@@ -241,13 +228,7 @@ export class Subscriptions {
   #unbind(filter: string): void {
     const { state, exchange } = this.#parts;
     if (state.queue === null) return;
-    state.host.topology.unbind({
-      source: exchange,
-      destination: state.queue.name,
-      destinationKind: "queue",
-      routingKey: keyOfFilter(filter),
-      arguments: filterArgument(filter),
-    });
+    state.host.topology.unbind(topicFilterBinding(exchange, state.queue.name, filter));
   }
 
   /** MQTT 5, 3.8.3.1; retained messages never go to shared subscriptions ([MQTT-4.8.2]). */
@@ -279,10 +260,6 @@ function sharedFilterOf(filter: string): SharedFilter | null {
   } catch {
     return null;
   }
-}
-
-function filterArgument(filter: string): FieldTable {
-  return [["x-topic-filter", stringField(filter)]];
 }
 
 /** What a subscription was refused for, in MQTT's terms. Errors of our own are thrown on. */

@@ -1,8 +1,5 @@
-import type { WebSocketListenOptions } from "@jackalope/transport";
+import type { WebSocketTerms } from "@jackalope/transport";
 import type { MqttLimits } from "./options.ts";
-
-/** How MQTT stands in WebSockets. */
-export type WebSocketTerms = Pick<WebSocketListenOptions, "paths" | "subprotocols" | "messageBytesMax" | "framing">;
 
 /** What every WebSocket listener for MQTT says about itself. */
 export function webSocketTerms({ packetBytesMax }: MqttLimits): WebSocketTerms {

@@ -2,7 +2,7 @@ import { Broker, MemoryStorage, type LogFields } from "@jackalope/core";
 import type { Clock, ClientConnection, Limits } from "@jackalope/core/adapter";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { openLogStorage } from "@jackalope/storage-log";
-import { FaultyDisk } from "@jackalope/testkit";
+import { connectGuest, FaultyDisk } from "@jackalope/testkit";
 import { afterEach } from "vitest";
 import { createMqttAdapter, type MqttAdapter, type MqttAdapterOptions } from "../src/index.ts";
 import { type ConnectOptions, RawClient } from "./raw-client.ts";
@@ -114,25 +114,7 @@ export class TestDisk {
 }
 
 function coreClient(broker: Broker): ClientConnection {
-  const user = broker.users.find("guest");
-  if (user === undefined) throw new Error("there is no guest");
-  const client = broker.openConnection({
-    virtualHost: "/",
-    user,
-    name: "test",
-    protocol: "test",
-    peer: "test",
-    onClose: () => undefined,
-  });
+  const client = connectGuest(broker);
   cleanups.push(() => client.close());
   return client;
-}
-
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

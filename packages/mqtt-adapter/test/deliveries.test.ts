@@ -1,7 +1,7 @@
 import { Message } from "@jackalope/core/adapter";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter } from "./adapter-fixture.ts";
 import type { ConnectOptions, PacketOf, RawClient } from "./raw-client.ts";
 
 type Publish = PacketOf<"publish">;

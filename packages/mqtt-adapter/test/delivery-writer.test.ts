@@ -23,7 +23,10 @@ class Written {
 
   constructor(options: WriterOptions = {}) {
     const { version = 5, packetBytesMax = Number.POSITIVE_INFINITY, topicAliasMaximum = 0 } = options;
-    const target = { write: (bytes: Buffer, done: () => void) => this.#take(bytes, done) };
+    const target = {
+      write: (bytes: Buffer, done: () => void) => this.#take(bytes, done),
+      destroy: () => {},
+    };
     const outbox = new Outbox(this.#turn, target, 1 << 30, () => undefined);
     const clock = options.clock ?? new FakeClock();
     this.#version = version;

@@ -1,7 +1,7 @@
 import { openLogStorage } from "@jackalope/storage-log";
-import { FaultyDisk } from "@jackalope/testkit";
+import { FaultyDisk, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter } from "./adapter-fixture.ts";
 import type { RawClient } from "./raw-client.ts";
 
 const total = 40;

@@ -1,5 +1,6 @@
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, TestDisk, startAdapter, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, TestDisk, startAdapter } from "./adapter-fixture.ts";
 import type { ConnectOptions, PacketOf, RawClient } from "./raw-client.ts";
 
 /** Where the handshake stands when the connection or the broker ends. */

@@ -1,6 +1,6 @@
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 
 describe("keep alive", () => {
   it("ends a silent connection after one and a half intervals and at most a quarter", async () => {

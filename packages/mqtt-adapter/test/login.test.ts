@@ -1,7 +1,7 @@
 import { connect } from "node:tls";
-import { certificate, clientCertificate, clientPrivateKey, FakeClock, privateKey } from "@jackalope/testkit";
+import { certificate, clientCertificate, clientPrivateKey, FakeClock, privateKey, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { type ConnectOptions, RawClient } from "./raw-client.ts";
 
 const versions = [3, 4, 5] as const;

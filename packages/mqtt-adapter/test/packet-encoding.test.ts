@@ -52,7 +52,7 @@ class TakenOutbox {
   readonly #written: Buffer[] = [];
 
   constructor() {
-    const target = { write: (bytes: Buffer): unknown => this.#written.push(Buffer.from(bytes)) };
+    const target = { write: (bytes: Buffer): unknown => this.#written.push(Buffer.from(bytes)), destroy: () => {} };
     this.outbox = new Outbox(new Turn(), target, Number.POSITIVE_INFINITY, () => {});
   }
 

@@ -1,6 +1,6 @@
-import { MemoryStorage } from "@jackalope/core";
+import { HeldStorage, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter } from "./adapter-fixture.ts";
 import { packet, properties } from "./packet-builder.ts";
 import type { PacketOf, RawClient } from "./raw-client.ts";
 
@@ -14,28 +14,6 @@ function publish(client: RawClient, topic: string, rest: Partial<Publish> = {}):
 /** The reason code of the next packet, which must have this command; 0 where it says nothing. */
 async function reason(client: RawClient, command: "puback" | "pubrec" | "pubcomp" | "disconnect"): Promise<number> {
   return (await client.expect(command)).reasonCode ?? 0;
-}
-
-/** Storage whose watermark stands still while a test holds it. */
-function heldStorage(): { storage: MemoryStorage; hold: () => void; free: (fixture: AdapterFixture) => void } {
-  const storage = new MemoryStorage();
-  let heldAt: number | null = null;
-  const prototype = Object.getOwnPropertyDescriptor(MemoryStorage.prototype, "durable");
-  const now = (): number => prototype?.get?.call(storage) as number;
-  Object.defineProperties(storage, {
-    persistent: { value: true },
-    durable: { get: () => heldAt ?? now() },
-  });
-  return {
-    storage,
-    hold: () => {
-      heldAt = now();
-    },
-    free: (fixture) => {
-      heldAt = null;
-      fixture.broker.store.durable();
-    },
-  };
 }
 
 it("leaves the DUP flag of a QoS 0 PUBLISH of MQTT 3.1 with its sender", async () => {
@@ -114,7 +92,7 @@ describe("answers", () => {
   });
 
   it("wait until the message is durable, and keep their order", async () => {
-    const { storage, hold, free } = heldStorage();
+    const storage = new HeldStorage();
     const fixture = await startAdapter({ storage });
     const subscriber = await fixture.client({
       clientId: "s",
@@ -123,26 +101,26 @@ describe("answers", () => {
     });
     await subscriber.subscribe({ topic: "t", qos: 1 });
     const client = await fixture.client();
-    hold();
+    storage.hold();
     publish(client, "t", { qos: 1, messageId: 1 });
     publish(client, "nobody", { qos: 2, messageId: 2 });
     publish(client, "t", { qos: 1, messageId: 3 });
     await client.ping();
     await until(() => fixture.broker.totals.published === 3);
-    free(fixture);
+    storage.commit();
     expect((await client.expect("puback")).messageId).toBe(1);
     expect((await client.expect("pubrec")).messageId).toBe(2);
     expect((await client.expect("puback")).messageId).toBe(3);
   });
 
   it("wait until the retained message is durable", async () => {
-    const { storage, hold, free } = heldStorage();
+    const storage = new HeldStorage();
     const fixture = await startAdapter({ storage });
     const client = await fixture.client();
-    hold();
+    storage.hold();
     publish(client, "state", { qos: 1, messageId: 1, retain: true });
     await client.ping();
-    free(fixture);
+    storage.commit();
     expect((await client.expect("puback")).messageId).toBe(1);
   });
 

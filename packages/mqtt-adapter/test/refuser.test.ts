@@ -1,13 +1,14 @@
 import { silentLogger, SystemClock } from "@jackalope/core";
+import type { WebSocketRefuser } from "@jackalope/transport";
 import { connect } from "mqtt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createMqttRefuser, type MqttRefuser } from "../src/index.ts";
+import { createMqttRefuser } from "../src/index.ts";
 import { join, packet } from "./packet-builder.ts";
 import { RawClient } from "./raw-client.ts";
 
 const local = { host: "127.0.0.1", port: 0 };
 
-let refuser: MqttRefuser;
+let refuser: WebSocketRefuser;
 let clock: SystemClock;
 
 beforeEach(() => {

@@ -1,19 +1,11 @@
 import type { Broker } from "@jackalope/core";
 import type { Queue } from "@jackalope/core/adapter";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { defaultMqttLimits } from "../src/options.ts";
 import { type FeedParts, feedRetained, type RetainedFeed } from "../src/retained-feed.ts";
 import { RetainedStore } from "../src/retained-store.ts";
-import {
-  consume,
-  declareQueue,
-  defaultHost,
-  openBroker,
-  retainedMessage,
-  until,
-  whenOver,
-} from "./retained-fixture.ts";
+import { consume, declareQueue, defaultHost, openBroker, retainedMessage, whenOver } from "./retained-fixture.ts";
 
 interface Setting {
   readonly broker: Broker;

@@ -1,5 +1,6 @@
 import { Broker, MemoryStorage } from "@jackalope/core";
 import {
+  type ClientConnection,
   type Clock,
   type Consumer,
   keyOfTopic,
@@ -10,6 +11,7 @@ import {
   type VirtualHost,
 } from "@jackalope/core/adapter";
 import type { StorageEngine } from "@jackalope/core/storage";
+import { connectGuest } from "@jackalope/testkit";
 import { afterEach } from "vitest";
 import { MqttFormat, mqttFormat, type Qos } from "../src/mapping.ts";
 import { topicOf } from "../src/message-topic.ts";
@@ -78,11 +80,8 @@ export async function declareQueue(
   return client.declareQueue(name, { durable: true, exclusive: false, autoDelete: false, arguments: fields });
 }
 
-function connect(broker: Broker) {
-  const user = broker.users.find("guest");
-  if (user === undefined) throw new Error("there is no guest");
-  const identity = { virtualHost: "/", user, name: "test", protocol: "test", peer: "test" };
-  const client = broker.openConnection({ ...identity, onClose: () => undefined });
+function connect(broker: Broker): ClientConnection {
+  const client = connectGuest(broker);
   cleanups.push(() => client.close());
   return client;
 }
@@ -125,13 +124,4 @@ function shown(message: Message, nowMs: number): Delivered {
     persistent: message.persistent,
     remainingMs: message.expirationMs < 0 ? -1 : message.publishedAtMs + message.expirationMs - nowMs,
   };
-}
-
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

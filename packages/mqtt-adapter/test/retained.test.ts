@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Message } from "@jackalope/core/adapter";
-import { FakeClock, testFormat } from "@jackalope/testkit";
+import { FakeClock, testFormat, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, TestDisk, until } from "./adapter-fixture.ts";
+import { startAdapter, TestDisk } from "./adapter-fixture.ts";
 import type { PacketOf, RawClient } from "./raw-client.ts";
 
 type Publish = PacketOf<"publish">;

@@ -1,7 +1,6 @@
-import { MemoryStorage } from "@jackalope/core";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, HeldStorage, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, TestDisk, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter, TestDisk } from "./adapter-fixture.ts";
 import type { ConnectOptions, RawClient } from "./raw-client.ts";
 
 const day = 24 * 60 * 60;
@@ -165,56 +164,38 @@ describe("a session", () => {
   });
 });
 
-/** Storage whose watermark stands still while a test holds it. */
-async function heldStorage(): Promise<{ fixture: AdapterFixture; hold: () => void; commit: () => void }> {
-  const storage = new MemoryStorage();
-  let heldAt: number | null = null;
-  const prototype = Object.getOwnPropertyDescriptor(MemoryStorage.prototype, "durable");
-  const now = (): number => prototype?.get?.call(storage) as number;
-  Object.defineProperties(storage, { persistent: { value: true }, durable: { get: () => heldAt ?? now() } });
-  const fixture = await startAdapter({ storage });
-  return {
-    fixture,
-    hold: () => {
-      heldAt = now();
-    },
-    commit: () => {
-      heldAt = null;
-      fixture.broker.store.durable();
-    },
-  };
-}
-
 describe("a promise to keep a session", () => {
   it("is given when it is durable, and so is that to keep its subscriptions", async () => {
-    const { fixture, hold, commit } = await heldStorage();
+    const storage = new HeldStorage();
+    const fixture = await startAdapter({ storage });
     const other = await fixture.client({ clientId: "other" });
     const client = await fixture.socket();
-    hold();
+    storage.hold();
     client.sendConnect(kept);
     await until(() => sessionsOf(fixture) === 2);
     await other.ping();
     expect(client.receivedBytes).toBe(0);
-    commit();
+    storage.commit();
     await client.expect("connack");
-    hold();
+    storage.hold();
     const before = client.receivedBytes;
     client.packet({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "a", qos: 1 }] });
     await until(() => fixture.core().virtualHost.queues.size === 1);
     await other.ping();
     expect(client.receivedBytes).toBe(before);
-    commit();
+    storage.commit();
     await client.expect("suback");
   });
 
   it("is not needed where the client went away meanwhile, or another one took its place", async () => {
-    const { fixture, hold, commit } = await heldStorage();
+    const storage = new HeldStorage();
+    const fixture = await startAdapter({ storage });
     const watching = await fixture.client({ clientId: "watching" });
     await watching.subscribe("a");
     const gone = await fixture.socket();
     const replaced = await fixture.socket();
     const last = await fixture.socket();
-    hold();
+    storage.hold();
     gone.sendConnect({ ...kept, will: { topic: "a", payload: "", qos: 0, retain: false } });
     await until(() => fixture.broker.totals.connectionsOpened === 2);
     gone.destroy();
@@ -223,7 +204,7 @@ describe("a promise to keep a session", () => {
     await until(() => fixture.broker.totals.connectionsOpened === 3);
     last.sendConnect(kept);
     await until(() => fixture.broker.totals.connectionsOpened === 4);
-    commit();
+    storage.commit();
     expect((await last.expect("connack")).sessionPresent).toBe(true);
     expect((await replaced.expect("connack")).reasonCode).toBe(0x80);
     await replaced.end();

@@ -1,5 +1,6 @@
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, TestDisk, until } from "./adapter-fixture.ts";
+import { startAdapter, TestDisk } from "./adapter-fixture.ts";
 import type { RawClient } from "./raw-client.ts";
 
 function publish(client: RawClient, topic: string, payload: string): void {

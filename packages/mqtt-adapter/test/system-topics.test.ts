@@ -1,20 +1,12 @@
 import type { Broker } from "@jackalope/core";
 import { type Queue, stringField } from "@jackalope/core/adapter";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { defaultMqttLimits } from "../src/options.ts";
 import { feedRetained } from "../src/retained-feed.ts";
 import { RetainedStore } from "../src/retained-store.ts";
 import { SystemTopics } from "../src/system-topics.ts";
-import {
-  consume,
-  declareQueue,
-  defaultHost,
-  openBroker,
-  retainedMessage,
-  until,
-  whenOver,
-} from "./retained-fixture.ts";
+import { consume, declareQueue, defaultHost, openBroker, retainedMessage, whenOver } from "./retained-fixture.ts";
 
 interface Setting {
   readonly broker: Broker;

@@ -1,6 +1,6 @@
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, TestDisk, until } from "./adapter-fixture.ts";
+import { type AdapterFixture, startAdapter, TestDisk } from "./adapter-fixture.ts";
 import type { ConnectOptions, PacketOf, RawClient } from "./raw-client.ts";
 
 type Will = NonNullable<ConnectOptions["will"]>;

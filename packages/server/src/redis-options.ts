@@ -1,12 +1,18 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import type { RedisStorageOptions, RedisTls } from "@jackalope/storage-redis";
+import { bodyBytesMax, type RedisStorageOptions, type RedisTls } from "@jackalope/storage-redis";
 import { type Config, kebabName } from "./config/config.ts";
+import { configKeys } from "./config/config-keys.ts";
 import { readPem, refuseBadPem } from "./pem-file.ts";
 import { StartError } from "./start-error.ts";
 
-/** What the settings say about a store in Redis. Throws StartError where a certificate is no good. */
+/** What the settings say about a store in Redis. Throws StartError where it cannot be: a certificate, or the message size. */
 export function redisOptions(config: Config): RedisStorageOptions {
+  if (config.maxMessageSize > bodyBytesMax) {
+    const { format } = configKeys.maxMessageSize.kind;
+    const [given, most] = [format(config.maxMessageSize), format(bodyBytesMax)];
+    throw new StartError(`max-message-size: ${given} is more than Redis can store; at most ${most} with --store redis`);
+  }
   const { redisSentinelUser: user, redisSentinelPassword: password } = config;
   return {
     address: config.store,

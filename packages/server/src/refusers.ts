@@ -1,7 +1,7 @@
-import { type AmqpRefuser, createAmqpRefuser } from "@jackalope/amqp-adapter";
-import { createMqttRefuser, type MqttRefuser } from "@jackalope/mqtt-adapter";
-import { createStompRefuser, type StompRefuser } from "@jackalope/stomp-adapter";
-import type { RefuserOptions } from "@jackalope/transport";
+import { createAmqpRefuser } from "@jackalope/amqp-adapter";
+import { createMqttRefuser } from "@jackalope/mqtt-adapter";
+import { createStompRefuser } from "@jackalope/stomp-adapter";
+import type { Refuser, RefuserOptions, WebSocketRefuser } from "@jackalope/transport";
 import { listenAmqp } from "./amqp-listeners.ts";
 import type { Config } from "./config/config.ts";
 import type { ProtocolPorts } from "./leadership.ts";
@@ -12,9 +12,9 @@ import { listenStomp } from "./stomp-listeners.ts";
 /** Listens in place of the adapters, and tells every client in its protocol's words why it is not served. */
 export class Refusers {
   readonly #config: Config;
-  readonly #amqp: AmqpRefuser;
-  readonly #mqtt: MqttRefuser;
-  readonly #stomp: StompRefuser;
+  readonly #amqp: Refuser;
+  readonly #mqtt: WebSocketRefuser;
+  readonly #stomp: WebSocketRefuser;
 
   constructor(config: Config, options: Omit<RefuserOptions, "timeoutMs">) {
     const all = { ...options, timeoutMs: config.handshakeTimeout };

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Config } from "../src/config/config.ts";
 import { optionSource, resolveConfig } from "../src/config/resolve-config.ts";
 import { redisOptions } from "../src/redis-options.ts";
+import { StartError } from "../src/start-error.ts";
 
 let folder: string;
 
@@ -85,6 +86,15 @@ describe("the options of Redis", () => {
     ],
   ])("refuse %j", (settings, message) => {
     expect(() => redisOptions(configOf(settings))).toThrow(message);
+  });
+
+  test("refuse messages larger than Redis can store, which other stores take", () => {
+    const [most, more] = [500 * 1024 ** 2, 500 * 1024 ** 2 + 1];
+    expect(redisOptions(configOf({ maxMessageSize: most })).address).toBe("rediss://localhost");
+    const refusal = "max-message-size: 512MiB is more than Redis can store; at most 500MiB with --store redis";
+    expect(() => redisOptions(configOf({ maxMessageSize: 512 * 1024 ** 2 }))).toThrow(new StartError(refusal));
+    expect(() => redisOptions(configOf({ maxMessageSize: more }))).toThrow(StartError);
+    expect(configOf({ store: "embedded", maxMessageSize: more }).maxMessageSize).toBe(more);
   });
 
   test("refuse what is no certificate, and a key of another one", () => {

@@ -1,13 +1,14 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
-import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
-import { type ConnectionHost, StompConnection } from "./connection.ts";
 import {
-  type AnonymousUser,
-  defaultStompLimits,
-  type StompAdapterOptions,
-  type StompLimits,
-  type WebSocketListenOptions,
-} from "./options.ts";
+  ConnectionSet,
+  type ListenAddress,
+  Listeners,
+  type ListenOptions,
+  type Transport,
+  type WebSocketPortOptions,
+} from "@jackalope/transport";
+import { type ConnectionHost, StompConnection } from "./connection.ts";
+import { type AnonymousUser, defaultStompLimits, type StompAdapterOptions, type StompLimits } from "./options.ts";
 import { webSocketTerms } from "./web-socket-terms.ts";
 
 /** Listens for STOMP 1.0, 1.1 and 1.2 over TCP, TLS and WebSocket, and keeps count of its connections. */
@@ -52,7 +53,7 @@ export class StompAdapter implements ConnectionHost {
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/stomp`. */
-  listenWebSocket(options: WebSocketListenOptions): Promise<readonly ListenAddress[]> {
+  listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
     return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
   }
 

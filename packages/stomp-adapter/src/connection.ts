@@ -110,7 +110,7 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
     this.decoder.stopped = true;
     this.decoder.drop();
     this.#heartbeat?.stop();
-    this.outbox.flush();
+    if (!this.outbox.flush()) return this.destroy();
     this.transport.end(reason);
     // Unread bytes would turn the end into a reset, which can overtake the ERROR frame.
     this.transport.resume();

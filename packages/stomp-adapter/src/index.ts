@@ -1,5 +1,5 @@
 /** STOMP 1.0, 1.1 and 1.2 for a Jackalope broker. */
-export type { ListenAddress, ListenOptions } from "@jackalope/transport";
+export type { ListenAddress, ListenOptions, WebSocketPortOptions } from "@jackalope/transport";
 export { createStompAdapter, type StompAdapter } from "./adapter.ts";
 export { stompFormat } from "./mapping.ts";
 export {
@@ -7,6 +7,5 @@ export {
   defaultStompLimits,
   type StompAdapterOptions,
   type StompLimits,
-  type WebSocketListenOptions,
 } from "./options.ts";
-export { createStompRefuser, type StompRefuser } from "./refuser.ts";
+export { createStompRefuser } from "./refuser.ts";

@@ -1,8 +1,7 @@
-import type { Broker, Logger } from "@jackalope/core/adapter";
-import type { ListenOptions } from "@jackalope/transport";
+import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
 
 /** Every bound of the STOMP adapter; the core's are in its own limits. docs/limits.md explains them. */
-export interface StompLimits {
+export interface StompLimits extends OutboxBounds {
   /** Command line of a frame. */
   readonly commandBytesMax: number;
   /** Header lines of a frame. */
@@ -33,10 +32,6 @@ export interface StompLimits {
   readonly closeTimeoutMs: number;
   /** How long the adapter's `close` waits for clients to close their side. */
   readonly shutdownTimeoutMs: number;
-  /** A client with more than this unread is not read from either: its requests would only add to it. */
-  readonly outboxStopBytes: number;
-  /** A client with more than this unread is cut off. */
-  readonly outboxCutBytes: number;
   /** A client whose socket has taken nothing for so long is cut off. */
   readonly stalledTimeoutMs: number;
   /** What may wait in the own queues of a client that does not keep up with reading; beyond it the client is cut off. */
@@ -44,6 +39,7 @@ export interface StompLimits {
 }
 
 export const defaultStompLimits: StompLimits = {
+  ...defaultOutboxBounds,
   commandBytesMax: 32,
   headersMax: 100,
   headerBytesMax: 16 * 1024,
@@ -59,8 +55,6 @@ export const defaultStompLimits: StompLimits = {
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 10_000,
   shutdownTimeoutMs: 3000,
-  outboxStopBytes: 4 * 1024 * 1024,
-  outboxCutBytes: 128 * 1024 * 1024,
   stalledTimeoutMs: 60_000,
   stalledQueueBytesMax: 64 * 1024 * 1024,
 };
@@ -82,9 +76,4 @@ export interface StompAdapterOptions {
   readonly defaultVirtualHost?: string;
   /** The `server` header of CONNECTED. Default "Jackalope". */
   readonly server?: string;
-}
-
-export interface WebSocketListenOptions extends ListenOptions {
-  /** Pages of these origins may connect, compared whole ("https://example.org"). Default: all. */
-  readonly origins?: readonly string[];
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import {
+  awaitOperation,
   BrokerError,
   type Channel,
   type ChannelSink,
+  checkOutbox,
   type ClientConnection,
   PublisherThrottle,
   stopReasons,
@@ -171,14 +173,7 @@ export class Session implements FrameHandler, ChannelSink {
 
   /** Takes no further frame until `operation` has ended; a rejection is the failure of the frame at hand. */
   await(operation: Promise<void>): void {
-    this.wire.stop(stopReasons.operation);
-    operation.then(
-      () => this.wire.proceed(stopReasons.operation),
-      (error: unknown) => {
-        this.failed(error);
-        this.wire.proceed(stopReasons.operation);
-      },
-    );
+    awaitOperation(this, operation);
   }
 
   /** Writes a frame other than MESSAGE and RECEIPT. */
@@ -223,30 +218,18 @@ export class Session implements FrameHandler, ChannelSink {
   /** Everything that came has been handled. */
   chunkEnded(): void {
     if (this.state !== "running") return;
+    const { broker, limits, logger } = this.wire.host;
     if (this.published) {
       this.published = false;
-      const { broker, logger } = this.wire.host;
       this.#throttle ??= new PublisherThrottle(broker, logger, this.wire);
       this.#throttle.look();
     }
-    this.#checkOutbox();
+    checkOutbox(this.wire, limits, logger);
   }
 
   /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
   throttle(): void {
     if (this.state === "running") this.#throttle?.look();
-  }
-
-  #checkOutbox(): void {
-    const { limits, logger } = this.wire.host;
-    const { waitingBytes } = this.wire.outbox;
-    if (waitingBytes <= limits.outboxStopBytes) return;
-    if (waitingBytes <= limits.outboxCutBytes) {
-      this.wire.stop(stopReasons.outbox);
-      return;
-    }
-    logger.warn({ peer: this.peer, waitingBytes }, "client does not read what it asked for, closing the connection");
-    this.wire.destroy();
   }
 
   // Ends

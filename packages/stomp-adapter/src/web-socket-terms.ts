@@ -1,8 +1,5 @@
-import type { WebSocketListenOptions } from "@jackalope/transport";
+import type { WebSocketTerms } from "@jackalope/transport";
 import type { StompLimits } from "./options.ts";
-
-/** How STOMP stands in WebSockets. */
-export type WebSocketTerms = Pick<WebSocketListenOptions, "paths" | "subprotocols" | "messageBytesMax" | "framing">;
 
 /** What every WebSocket listener for STOMP says about itself. */
 export function webSocketTerms({ bodyBytesMax, headBytesMax }: StompLimits): WebSocketTerms {

@@ -1,6 +1,7 @@
 import { Broker, MemoryStorage, type LogFields } from "@jackalope/core";
-import type { Clock, ClientConnection, Limits } from "@jackalope/core/adapter";
+import type { Clock, ClientConnection, Limits, Queue } from "@jackalope/core/adapter";
 import type { StorageEngine } from "@jackalope/core/storage";
+import { connectGuest } from "@jackalope/testkit";
 import { afterEach } from "vitest";
 import { createStompAdapter, type StompAdapter, type StompAdapterOptions } from "../src/index.ts";
 import { RawClient } from "./raw-client.ts";
@@ -84,26 +85,17 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
   };
 }
 
-function coreClient(broker: Broker): ClientConnection {
-  const user = broker.users.find("guest");
-  if (user === undefined) throw new Error("there is no guest");
-  const client = broker.openConnection({
-    virtualHost: "/",
-    user,
-    name: "test",
-    protocol: "test",
-    peer: "test",
-    onClose: () => undefined,
-  });
-  cleanups.push(() => client.close());
-  return client;
+/** The queue of that name in the default virtual host. */
+export function queueOf(fixture: AdapterFixture, name: string): Queue | undefined {
+  return fixture.broker.virtualHosts.get("/")?.queues.get(name);
 }
 
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+export function queueNames(fixture: AdapterFixture): string[] {
+  return [...(fixture.broker.virtualHosts.get("/")?.queues.keys() ?? [])];
+}
+
+function coreClient(broker: Broker): ClientConnection {
+  const client = connectGuest(broker);
+  cleanups.push(() => client.close());
+  return client;
 }

@@ -1,36 +1,14 @@
-import { MemoryStorage } from "@jackalope/core";
+import { HeldStorage, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { type AdapterFixture, startAdapter, until } from "./adapter-fixture.ts";
-
-/** Storage whose watermark stands still while a test holds it. */
-async function heldStorage(): Promise<{ fixture: AdapterFixture; hold: () => void; commit: () => void }> {
-  const storage = new MemoryStorage();
-  let heldAt: number | null = null;
-  const prototype = Object.getOwnPropertyDescriptor(MemoryStorage.prototype, "durable");
-  const now = (): number => prototype?.get?.call(storage) as number;
-  Object.defineProperties(storage, {
-    persistent: { value: true },
-    durable: { get: () => heldAt ?? now() },
-  });
-  const fixture = await startAdapter({ storage });
-  return {
-    fixture,
-    hold: () => {
-      heldAt = now();
-    },
-    commit: () => {
-      heldAt = null;
-      fixture.broker.store.durable();
-    },
-  };
-}
+import { startAdapter } from "./adapter-fixture.ts";
 
 describe("a receipt", () => {
   it("for SEND comes when the message is durable, and later ones wait for it", async () => {
-    const { fixture, hold, commit } = await heldStorage();
+    const storage = new HeldStorage();
+    const fixture = await startAdapter({ storage });
     const client = await fixture.client();
     await client.request("SUBSCRIBE", { id: 0, destination: "/queue/q", ack: "client" });
-    hold();
+    storage.hold();
     client.frame("SEND", { destination: "/queue/q", persistent: "true", receipt: 1 }, "body");
     client.frame("SEND", { destination: "/queue/q", receipt: 2 }, "transient");
     client.frame("BEGIN", { transaction: "t", receipt: 3 });
@@ -38,31 +16,32 @@ describe("a receipt", () => {
     await client.expect("MESSAGE");
     await client.expect("MESSAGE");
     await until(() => fixture.broker.totals.published === 2);
-    commit();
+    storage.commit();
     for (const receipt of ["1", "2", "3"]) {
       expect((await client.expect("RECEIPT")).headers["receipt-id"]).toBe(receipt);
     }
   });
 
   it("for COMMIT and for DISCONNECT waits too", async () => {
-    const { fixture, hold, commit } = await heldStorage();
+    const storage = new HeldStorage();
+    const fixture = await startAdapter({ storage });
     const client = await fixture.client();
     await client.request("SEND", { destination: "/queue/q" }, "declares the queue");
     await client.request("BEGIN", { transaction: "t" });
     await client.request("SEND", { destination: "/queue/q", persistent: "true", transaction: "t" }, "1");
-    hold();
+    storage.hold();
     client.frame("COMMIT", { transaction: "t", receipt: "commit" });
     client.frame("SEND", { destination: "/queue/q", persistent: "true", receipt: "send" }, "2");
     await until(() => fixture.broker.totals.published === 2);
-    commit();
+    storage.commit();
     expect((await client.expect("RECEIPT")).headers["receipt-id"]).toBe("commit");
     expect((await client.expect("RECEIPT")).headers["receipt-id"]).toBe("send");
-    hold();
+    storage.hold();
     client.frame("SEND", { destination: "/queue/q", persistent: "true", receipt: "last" }, "3");
     client.frame("DISCONNECT", { receipt: "bye" });
     await until(() => fixture.broker.totals.published === 4);
     expect(fixture.adapter.connectionCount).toBe(1);
-    commit();
+    storage.commit();
     expect((await client.expect("RECEIPT")).headers["receipt-id"]).toBe("last");
     expect((await client.expect("RECEIPT")).headers["receipt-id"]).toBe("bye");
     await client.end();

@@ -1,7 +1,8 @@
 import { amqpFormat } from "@jackalope/amqp-adapter";
 import { type ClientConnection, Message, type Properties } from "@jackalope/core/adapter";
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import type { RawClient } from "./raw-client.ts";
 
 /** Publishes as an AMQP client would. */

@@ -1,6 +1,7 @@
 import { silentLogger, SystemClock } from "@jackalope/core";
+import type { WebSocketRefuser } from "@jackalope/transport";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createStompRefuser, type StompRefuser } from "../src/index.ts";
+import { createStompRefuser } from "../src/index.ts";
 import { RawClient } from "./raw-client.ts";
 
 const local = { host: "127.0.0.1", port: 0 };
@@ -15,7 +16,7 @@ const refusal = {
   body: Buffer.from("CONNECTION_FORCED - this broker stands by\n"),
 };
 
-let refuser: StompRefuser;
+let refuser: WebSocketRefuser;
 let clock: SystemClock;
 
 beforeEach(() => {

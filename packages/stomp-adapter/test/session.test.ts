@@ -1,6 +1,6 @@
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { frame, type RawClient } from "./raw-client.ts";
 
 /** The ERROR that comes next, and the end behind it. */

@@ -1,40 +1,10 @@
-import { request } from "node:http";
-import { certificate, FakeClock, privateKey } from "@jackalope/testkit";
+import { certificate, FakeClock, httpAnswer, privateKey, until, upgradeHeaders } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { startAdapter, until } from "./adapter-fixture.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { frame, RawClient } from "./raw-client.ts";
 import { connect as connectTls } from "node:tls";
 
 const login = frame("CONNECT", { "accept-version": "1.2", login: "guest", passcode: "guest" });
-
-/** The status and headers of an HTTP answer. */
-function http(
-  port: number,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<{ status: number; protocol: string | undefined; extensions: string | undefined }> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ port, host: "127.0.0.1", path, headers });
-    asked.on("response", (response) => {
-      response.resume();
-      resolve({ status: response.statusCode ?? 0, protocol: undefined, extensions: undefined });
-    });
-    asked.on("upgrade", (response, socket) => {
-      socket.destroy();
-      const { "sec-websocket-protocol": protocol, "sec-websocket-extensions": extensions } = response.headers;
-      resolve({ status: 101, protocol, extensions });
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
-}
-
-const upgrade = {
-  connection: "Upgrade",
-  upgrade: "websocket",
-  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-  "sec-websocket-version": "13",
-};
 
 describe("a WebSocket", () => {
   it.each([
@@ -47,8 +17,8 @@ describe("a WebSocket", () => {
   ])("on %s with subprotocols %s is accepted with %s", async (path, protocols, chosen) => {
     const fixture = await startAdapter();
     const offered = protocols.length === 0 ? {} : { "sec-websocket-protocol": protocols.join(", ") };
-    const answer = await http(fixture.webSocketPort, path, {
-      ...upgrade,
+    const answer = await httpAnswer(fixture.webSocketPort, path, {
+      ...upgradeHeaders,
       ...offered,
       "sec-websocket-extensions": "permessage-deflate",
     });
@@ -60,9 +30,13 @@ describe("a WebSocket", () => {
 
   it("is not to be had elsewhere, nor by pages that are not listed", async () => {
     const fixture = await startAdapter({ origins: ["https://good.example"] });
-    expect((await http(fixture.webSocketPort, "/else", upgrade)).status).toBe(404);
-    expect((await http(fixture.webSocketPort, "/ws", { ...upgrade, origin: "https://evil.example" })).status).toBe(403);
-    expect((await http(fixture.webSocketPort, "/ws", { ...upgrade, origin: "https://good.example" })).status).toBe(101);
+    expect((await httpAnswer(fixture.webSocketPort, "/else", upgradeHeaders)).status).toBe(404);
+    expect(
+      (await httpAnswer(fixture.webSocketPort, "/ws", { ...upgradeHeaders, origin: "https://evil.example" })).status,
+    ).toBe(403);
+    expect(
+      (await httpAnswer(fixture.webSocketPort, "/ws", { ...upgradeHeaders, origin: "https://good.example" })).status,
+    ).toBe(101);
   });
 
   it("takes several frames in one message and one over several, as text and as binary", async () => {

@@ -62,7 +62,13 @@ function messageOf(bodyBytes) {
 async function open(cluster) {
   const engine = openRedisStorage({ address: `redis://127.0.0.1:${port}`, cluster });
   const found = { messages: 0, wake() {} };
-  const listener = { durable: () => found.wake(), failed: (error) => print(error.message), recovered() {} };
+  const listener = {
+    durable: () => found.wake(),
+    failed: (error) => print(error.message),
+    recovered() {},
+    ownedUntil() {},
+    ownershipLost() {},
+  };
   await engine.recover(listener, { definition() {}, message: () => void found.messages++ });
   return { engine, found };
 }

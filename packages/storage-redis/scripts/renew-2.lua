@@ -5,10 +5,7 @@
 if redis.call('HGET', KEYS[2], 'writer') ~= ARGV[3] then return 0 end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
--- PEXPIRE is allowed where Redis is out of memory, SET is not.
-if holder then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-else
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-end
+-- Redis without memory refuses a SET unless the script has written before, and only a broker that leads makes room again.
+redis.call('HDEL', KEYS[2], '')
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1

@@ -259,7 +259,9 @@ export class CommitLoop {
     const failure = failureOf(error);
     if (failure.kind === "fenced") this.#options.lost(new LeaseLostError());
     else if (failure.kind === "gap") this.#repeatSince(failure.last, error);
-    else {
+    else if (failure.kind === "astray") {
+      this.#options.lost(new LeaseLostError(`Redis holds what this broker has not written: ${error.message}`));
+    } else {
       if (failure.kind === "full") this.#relieve();
       this.failed(error);
     }

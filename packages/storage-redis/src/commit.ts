@@ -124,8 +124,7 @@ export class Commit {
   }
 
   #writeEntries(call: ScriptCall, streams: StreamList): void {
-    const bytes = new Map<number, number>();
-    const written: EntryWriter[] = [];
+    const byStream = new Map<number, EntryWriter[]>();
     for (const writer of this.writers) {
       const { entry } = writer;
       entry.seal();
@@ -133,15 +132,19 @@ export class Commit {
       if (entry.remaining === 0) continue;
       entry.bytes = writer.bytes;
       entry.mark(stored);
-      written.push(writer);
-      bytes.set(entry.streamId, (bytes.get(entry.streamId) ?? 0) + writer.bytes);
-      if (streams.use(entry.streamId)) call.args.push("n", entry.streamId);
+      listOf(byStream, entry.streamId).push(writer);
     }
-    for (const [streamId, size] of bytes) if (size >= gateBytesMin) call.openGate(streamId);
-    for (const { entry, fields } of written) {
-      const id = entryId(entry.idLsn);
-      if ((bytes.get(entry.streamId) as number) >= gateBytesMin) call.addBehindGate(entry.streamId, id, fields);
-      else call.args.push("a", call.streamKey(entry.streamId), id, fields.length, ...fields);
+    const large = [...byStream].filter(([, writers]) => bytesOf(writers) >= gateBytesMin);
+    for (const [streamId, writers] of large) {
+      call.openGate(streamId, writers[0]?.entry.idLsn as number, writers.at(-1)?.entry.idLsn as number);
+      for (const { entry, fields } of writers) call.addBehindGate(streamId, entryId(entry.idLsn), fields);
+      byStream.delete(streamId);
+    }
+    for (const [streamId] of large) if (streams.use(streamId)) call.args.push("n", streamId);
+    for (const [streamId, writers] of byStream) {
+      if (streams.use(streamId)) call.args.push("n", streamId);
+      const key = call.streamKey(streamId);
+      for (const { entry, fields } of writers) call.args.push("a", key, entryId(entry.idLsn), fields.length, ...fields);
     }
   }
 
@@ -165,7 +168,13 @@ export class Commit {
   }
 }
 
-function listOf(lists: Map<number, number[]>, streamId: number): number[] {
+function bytesOf(writers: readonly EntryWriter[]): number {
+  let bytes = 0;
+  for (const writer of writers) bytes += writer.bytes;
+  return bytes;
+}
+
+function listOf<Item>(lists: Map<number, Item[]>, streamId: number): Item[] {
   let list = lists.get(streamId);
   if (list === undefined) lists.set(streamId, (list = []));
   return list;

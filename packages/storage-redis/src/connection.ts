@@ -64,6 +64,10 @@ export class RedisConnection {
     return this.#state === "ready";
   }
 
+  get logger(): Logger {
+    return this.#options.logger;
+  }
+
   /** Sends one command, its name in capitals. Rejects with what Redis says, and where the connection is lost. */
   send(command: string, args: readonly Argument[]): Promise<Reply> {
     const client = this.#client;

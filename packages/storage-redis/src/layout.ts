@@ -14,6 +14,8 @@
  * The state says who may write (`writer`, the epoch and the owner of the lease), and of the last commit its number, its
  * last Lsn and who wrote it (`by`).
  *
+ * Lsns grow by one from write to write, and by a great deal where another broker begins to lead (recovery.ts).
+ *
  * A stream's entry holds what came for it in one commit, or a part of that. Its id is `LSN-0` with the Lsn of its first
  * message, and it has these fields:
  *
@@ -35,8 +37,10 @@ export const persistentFlag = 1;
 /** Stands for the shared stream where a queue's id is asked for. Queue ids begin at 1. */
 export const sharedStream = 0;
 
-/** Redis takes no longer string (proto-max-bulk-len): one message with its properties has to fit. */
-export const messageBytesMax: number = 500 << 20;
+/** Body of a message. */
+export const bodyBytesMax: number = 500 << 20;
+/** Body, properties and routing keys: Redis takes no longer string than 512 MiB (`proto-max-bulk-len`). */
+export const messageBytesMax: number = 511 << 20;
 
 /** The id of a stream entry. */
 export function entryId(lsn: number): string {

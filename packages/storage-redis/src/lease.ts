@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { Clock, Logger, Timer } from "@jackalope/core/storage";
+import { type Clock, Deadline, type Logger, type Timer } from "@jackalope/core/storage";
 import type { ConnectionListener, RedisConnection } from "./connection.ts";
 import { type Keys, layoutVersion } from "./layout.ts";
 import { LeaseLostError, StoreClosedError } from "./redis-error.ts";
@@ -20,6 +20,8 @@ export interface LeaseOptions {
   readonly unreachable: (reason: string) => void;
   /** This broker has it. */
   readonly acquired: () => void;
+  /** It was renewed; `end` says until when. */
+  readonly renewed: (end: Deadline) => void;
 }
 
 /** Renewals in the time that the lease holds. */
@@ -38,6 +40,8 @@ export class Lease {
   readonly owner: string = `${hostname()}:${process.pid}:${randomUUID()}`;
   /** `EPOCH:OWNER`; empty while this broker does not lead. */
   writer = "";
+  /** Nobody else gets the lease before, whatever becomes of this process. Null while this broker does not lead. */
+  end: Deadline | null = null;
   readonly #options: LeaseOptions;
   readonly #connection: RedisConnection;
   #listening: RedisConnection | null = null;
@@ -125,12 +129,15 @@ export class Lease {
 
   /** The writer; empty where another broker has the lease, null where Redis does not answer. */
   async #try(): Promise<string | null> {
-    const { keys, leaseMs, logger } = this.#options;
+    const { keys, leaseMs, clock, logger } = this.#options;
     if (!this.#connection.ready) return null;
     this.#asked = true;
+    // From the question on, not from the answer: Redis counts from some moment in between.
+    const end = new Deadline(clock, leaseMs);
     try {
       const args = [this.owner, leaseMs, layoutVersion];
       const reply = await this.#connection.script("acquire", [keys.lease, keys.state], args);
+      this.end = reply === null ? null : end;
       return reply === null ? "" : String(reply);
     } catch (error) {
       if (!this.#closed)
@@ -185,7 +192,8 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { keys, leaseMs, lost, logger } = this.#options;
+    const { keys, leaseMs, clock, lost, renewed, logger } = this.#options;
+    const end = new Deadline(clock, leaseMs);
     try {
       const args = [this.owner, leaseMs, this.writer];
       const reply = await this.#connection.script("renew", [keys.lease, keys.state], args);
@@ -195,6 +203,8 @@ export class Lease {
         return;
       }
       this.#told = "";
+      this.end = end;
+      if (!this.#closed) renewed(end);
     } catch (error) {
       const warn = (text: string): void => logger.warn({ error: text }, "cannot renew the lease, trying again");
       this.#tell((error as Error).message, warn);

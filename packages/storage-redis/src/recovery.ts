@@ -5,6 +5,7 @@ import { forEachRow } from "./entry-reader.ts";
 import { Holders } from "./holders.ts";
 import { type Keys, layoutVersion, lsnOfId, sharedStream } from "./layout.ts";
 import { fieldsOf } from "./message-reader.ts";
+import { MovedEntries } from "./moved-entries.ts";
 import { CorruptIndexError, CorruptStreamError, LeaseLostError } from "./redis-error.ts";
 import type { Reply } from "./redis-client.ts";
 import { StoredRows } from "./stored-rows.ts";
@@ -17,10 +18,21 @@ const scanCount = 100;
 const rowsAtOnce = 20_000;
 /** Streams that are read at the same time. */
 const streamsAtOnce = 32;
+/** Streams that are mended by one script. */
+const mendedAtOnce = 500;
+/**
+ * Lsns that a new leader leaves out: more than a commit has. A commit of the one before that was lost in Redis' file may
+ * come back with the next start of Redis (scripts/mend-1-many.lua), in the place that it had: its entries must not have
+ * the ids of later ones, or Redis would refuse those.
+ */
+const lsnsLeftOut = 2 ** 24;
+/** How the writer begins before whom there was none. */
+const firstEpoch = "1:";
 
 /** Everything that a broker has to know, read at one time. */
 export interface Recovered {
   readonly lastNumber: number;
+  /** Greater than all Lsns that were ever given. */
   readonly lastLsn: number;
   readonly definitions: ReadonlyMap<string, Buffer>;
   /** Entries with something unsettled, in order of their first Lsns. */
@@ -35,7 +47,10 @@ export interface Recovered {
   readonly orphans: ReadonlyMap<number, readonly number[]>;
 }
 
-/** Reads everything back: definitions, and what is unsettled, without bodies. Changes nothing, and may be begun again. */
+/**
+ * Reads everything back: definitions, and what is unsettled, without bodies. Changes nothing but what a crash of Redis has
+ * left (scripts/mend-1-many.lua), and may be begun again.
+ */
 export class Recovery {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
@@ -46,6 +61,7 @@ export class Recovery {
   readonly #streams: number[] = [];
   readonly #emptyStreams: number[] = [];
   readonly #orphans = new Map<number, readonly number[]>();
+  #lastLsn = 0;
 
   constructor(connection: RedisConnection, keys: Keys, writer: string) {
     this.#connection = connection;
@@ -65,6 +81,7 @@ export class Recovery {
     const before = await this.#readState();
     const definitions = await this.#readDefinitions();
     const streams = await this.#readStreamList();
+    await this.#mend(streams);
     const next = streams.values();
     const reader = async (): Promise<void> => {
       for (const streamId of next) await this.#readStream(streamId);
@@ -75,7 +92,8 @@ export class Recovery {
     if (after.lastNumber !== before.lastNumber) throw new Error("Redis has changed while it was read");
     this.#entries.sort((left, right) => left.firstLsn - right.firstLsn);
     return {
-      ...before,
+      lastNumber: before.lastNumber,
+      lastLsn: Math.max(before.lastLsn, this.#lastLsn) + (this.#writer.startsWith(firstEpoch) ? 0 : lsnsLeftOut),
       definitions,
       entries: this.#entries,
       rows: this.#rows,
@@ -123,9 +141,20 @@ export class Recovery {
     } while (cursor !== "0");
   }
 
+  async #mend(streams: readonly number[]): Promise<void> {
+    let found = 0;
+    for (let at = 0; at < streams.length; at += mendedAtOnce) {
+      const names = streams.slice(at, at + mendedAtOnce).flatMap((id) => [this.#keys.stream(id), this.#keys.gate(id)]);
+      found += Number(await this.#connection.script("mend", [this.#keys.state, ...names], [this.#writer]));
+    }
+    if (found === 0) return;
+    this.#connection.logger.warn({ streams: found }, "streams in Redis stood under other names: put back");
+  }
+
   async #readStream(streamId: number): Promise<void> {
     const { stream, settled } = { stream: this.#keys.stream(streamId), settled: this.#keys.settled(streamId) };
     const owners = [streamId];
+    const moved = new MovedEntries();
     const notes = new Set<number>();
     let entries = 0;
     let from = "-";
@@ -140,7 +169,7 @@ export class Recovery {
         from = `(${String(id)}`;
         if (note !== null) notes.add(lsnOfId(String(id)));
         try {
-          this.#takeEntry(streamId, owners, String(id), note, dataBytes, fields);
+          this.#takeEntry(streamId, owners, String(id), note, dataBytes, fields, moved);
         } catch (error) {
           if (!(error instanceof CorruptIndexError)) throw error;
           throw new CorruptStreamError(stream, `entry ${String(id)} cannot be read: ${error.message}`);
@@ -158,6 +187,7 @@ export class Recovery {
     note: Buffer | null,
     dataBytes: number,
     fields: ReadonlyMap<string, Buffer>,
+    moved: MovedEntries,
   ): void {
     const index = fields.get("index");
     const queues = fields.get("queues");
@@ -176,7 +206,9 @@ export class Recovery {
     entry.mark(stored);
     entry.mark(acknowledged);
     entry.bytes = index.length + dataBytes;
+    this.#lastLsn = Math.max(this.#lastLsn, entry.idLsn, entry.lastLsn);
     if (note !== null) entry.restore(note);
+    if (moved.repeats(entry)) entry.retire();
     if (entry.remaining === 0) {
       this.#finished.push(entry);
       return;

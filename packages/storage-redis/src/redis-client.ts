@@ -129,9 +129,11 @@ export class RedisClient {
     if (name !== "") await this.send("CLIENT", ["SETNAME", name]).catch(() => undefined);
   }
 
-  /** Brings the scripts along. Rejects while the server still loads its data, too. */
+  /** Brings the scripts along. Rejects while the server still loads its data, and where transactions are forbidden. */
   async loadScripts(): Promise<void> {
-    await Promise.all(Object.values(scripts).map(({ lua }) => this.send("SCRIPT", ["LOAD", lua])));
+    const loaded = Object.values(scripts).map(({ lua }) => this.send("SCRIPT", ["LOAD", lua]));
+    // Without the right to MULTI its commands would be done one by one, and a loss of the connection leave some undone.
+    await Promise.all([...loaded, this.transaction([])]);
   }
 
   /**

@@ -39,6 +39,8 @@ export type Failure =
   | { readonly kind: "fenced" }
   /** Redis has forgotten commits that it had confirmed; this is the last one that it knows. */
   | { readonly kind: "gap"; readonly last: number }
+  /** Redis holds what no commit of this broker has written: what the broker knows is not what is stored. */
+  | { readonly kind: "astray" }
   /** Redis has no room: deleting what is settled makes some. */
   | { readonly kind: "full" }
   /** Anything else, connection errors, LOADING, READONLY, MISCONF and the like: it passes, try again. */
@@ -49,6 +51,9 @@ export function failureOf(error: Error): Failure {
   const { message } = error;
   if (message.startsWith("FENCED")) return { kind: "fenced" };
   if (message.startsWith("GAP ")) return { kind: "gap", last: Number.parseInt(message.slice(4), 10) };
+  if (message.startsWith("ASTRAY") || message.includes("smaller than the target stream top item")) {
+    return { kind: "astray" };
+  }
   if (message.includes("OOM")) return { kind: "full" };
   return { kind: "retry" };
 }

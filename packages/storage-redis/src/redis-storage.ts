@@ -58,6 +58,8 @@ class RedisStorage implements StorageEngine {
   readonly #reader: MessageReader;
   #commits: CommitLoop | null = null;
   #compactor: Compactor | null = null;
+  /** Set once what is stored is known. */
+  #listener: StorageListener | null = null;
   #whenReady: (() => void) | null = null;
   #lost = false;
   #closed = false;
@@ -93,6 +95,7 @@ class RedisStorage implements StorageEngine {
       waiting: (leader) => options.onStandby?.(leader),
       unreachable: (reason) => options.onUnreachable?.(reason),
       acquired: () => options.onLease?.(),
+      renewed: (end) => this.#listener?.ownedUntil(end),
     });
     this.#reader = new MessageReader(this.#connection, this.#keys, this.#unsettled);
   }
@@ -230,6 +233,8 @@ class RedisStorage implements StorageEngine {
   #begin(writer: string, recovered: Recovered, listener: StorageListener): void {
     const { waitReplicas = 0, waitAof = false } = this.#options;
     this.#unsettled.restore(recovered.entries);
+    this.#listener = listener;
+    if (this.#lease.end !== null) listener.ownedUntil(this.#lease.end);
     this.#commits = new CommitLoop({
       connection: this.#connection,
       keys: this.#keys,
@@ -288,6 +293,8 @@ class RedisStorage implements StorageEngine {
     // While recovery is under way it finds out by itself and begins again.
     if (this.#commits === null || this.#lost) return;
     this.#lost = true;
+    // First: what is said from here on may leave.
+    this.#listener?.ownershipLost();
     this.#commits.lose(error);
     if (this.#closed) return;
     this.#logger.error(

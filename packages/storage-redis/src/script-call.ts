@@ -8,7 +8,7 @@ const idsMax = 1000;
 export class ScriptCall {
   readonly keys: string[];
   readonly args: Argument[] = [];
-  /** Places of streams that get large entries and of their other names, by turns. */
+  /** Of streams that get large entries, by turns: their place, that of their other name, and the first entry's Lsn. */
   readonly gates: number[] = [];
   /** Arguments of XADDs that come before the script. */
   readonly additions: Argument[][] = [];
@@ -29,11 +29,11 @@ export class ScriptCall {
     return this.#place(this.#names.settled(streamId));
   }
 
-  /** Large entries will be added to the stream. */
-  openGate(streamId: number): void {
+  /** Large entries will be added to the stream, with these Lsns in the ids of the first and the last. Comes first of all. */
+  openGate(streamId: number, firstLsn: number, lastLsn: number): void {
     const places = [this.streamKey(streamId), this.#place(this.#names.gate(streamId))];
-    this.gates.push(...places);
-    this.args.push("c", ...places);
+    this.gates.push(...places, firstLsn);
+    this.args.push("c", ...places, lastLsn);
   }
 
   /** A large entry. */

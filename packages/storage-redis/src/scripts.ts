@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 const files = {
   commit: "commit-3-many.lua",
   relieve: "relieve-1-many.lua",
+  mend: "mend-1-many.lua",
   page: "page-2.lua",
   acquire: "acquire-2.lua",
   renew: "renew-2.lua",
@@ -28,6 +29,7 @@ function load(file: string): Script {
 export const scripts: Readonly<Record<ScriptName, Script>> = {
   commit: load(files.commit),
   relieve: load(files.relieve),
+  mend: load(files.mend),
   page: load(files.page),
   acquire: load(files.acquire),
   renew: load(files.renew),

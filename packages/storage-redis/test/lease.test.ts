@@ -2,6 +2,7 @@ import type { OpenedStorage } from "@jackalope/testkit";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { LeaseLostError, openRedisStorage, type RedisStorageOptions, StoreClosedError } from "../src/index.ts";
 import { scripts } from "../src/scripts.ts";
+import { deafListener, deafVisitor } from "./fixture/deaf.ts";
 import { LeaseChild } from "./fixture/lease-child.ts";
 import { appendNumbers, numbers, numbersOf, open } from "./fixture/numbered.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
@@ -122,6 +123,25 @@ test("a leader that is cut off keeps its lease where nobody takes it, whatever t
   await proxy.close();
 });
 
+test("the broker is told how long the store is its own, from the question on, and again with every renewal", async () => {
+  const proxy = await TcpProxy.start(server.port);
+  const options = { address: proxy.address, cluster: `lease-${++clusters}`, leaseMs: 400 };
+  const store = await open(options);
+  const first = store.ownedEnd;
+  expect([first?.lengthMs, first?.passed]).toEqual([400, false]);
+  expect(first?.remainingMs).toBeLessThanOrEqual(400);
+  await store.until(() => store.ownedEnd !== first);
+  expect(store.ownedEnd?.remainingMs).toBeGreaterThan(first?.remainingMs as number);
+  proxy.refusing = true;
+  proxy.cut();
+  await until("the time is over", () => store.ownedEnd?.passed === true);
+  expect(store.ownershipLosses).toBe(0);
+  proxy.refusing = false;
+  await store.until(() => store.ownedEnd?.passed === false);
+  await store.engine.close();
+  await proxy.close();
+});
+
 test("a leader that is cut off finds out when it writes that another has taken over", async () => {
   const proxy = await TcpProxy.start(server.port);
   const lost: LeaseLostError[] = [];
@@ -143,7 +163,7 @@ test("a leader that is cut off finds out when it writes that another has taken o
   expect(await numbersOf(third, 1)).toEqual(numbers(0, 10));
   await third.engine.close();
   await proxy.close();
-  expect(lost).toHaveLength(1);
+  expect([lost.length, store.ownershipLosses]).toEqual([1, 1]);
 });
 
 test("the answer to the question for the lease may get lost", async () => {
@@ -152,7 +172,7 @@ test("the answer to the question for the lease may get lost", async () => {
   const engine = openRedisStorage(options);
   const lease = `jackalope:{${options.cluster}:0}:lease`;
   proxy.holdAnswersTo(scripts.acquire.sha);
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   await until("the lease is taken", async () => (await server.admin.exists(lease)) === 1);
   proxy.cut();
   proxy.release();
@@ -167,7 +187,7 @@ test("closing ends the waiting for the lease", async () => {
   const first = await open(options);
   let standing = false;
   const engine = openRedisStorage({ ...options, onStandby: () => (standing = true) });
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("it is a standby", () => standing);
   await engine.close();
@@ -188,7 +208,7 @@ test("closing ends the waiting for Redis, and is quick while Redis is away or ha
   own.signal("SIGCONT");
   await own.kill();
   const engine = openRedisStorage(options);
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await engine.close();
   await refused;

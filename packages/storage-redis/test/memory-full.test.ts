@@ -213,3 +213,16 @@ test("MISCONF, where Redis cannot save, holds everything back until it can", asy
   await store.engine.close();
   expect(await storedNumbers(options, 1)).toEqual(numbers(0, 6));
 });
+
+test("a lease that ran out is renewed where Redis is out of memory: only who leads makes room", async () => {
+  const store = await open({ ...options, leaseMs: 600 });
+  const { taken } = await fill(store, [1]);
+  await server.admin.del("jackalope:{full:0}:lease");
+  const before = store.ownedEnd;
+  await store.until(() => store.ownedEnd !== before);
+  expect(await server.admin.exists("jackalope:{full:0}:lease")).toBe(1);
+  for (const lsn of taken) store.engine.settle(1, lsn);
+  store.engine.flush();
+  await store.until(() => store.recoveries > 0);
+  await store.engine.close();
+});

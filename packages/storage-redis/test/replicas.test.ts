@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRedisStorage, UnsuitableRedisError } from "../src/index.ts";
+import { deafListener, deafVisitor } from "./fixture/deaf.ts";
 import { appendNumbers, numbers, open, storedNumbers } from "./fixture/numbered.ts";
 import { Recorder } from "./fixture/recorder.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
@@ -71,7 +72,7 @@ test("nothing is durable while the replica stands still, also over new connectio
 
 test("WAITAOF is refused at the start where this Redis has it not", async () => {
   const engine = openRedisStorage({ ...options(), waitReplicas: 0, waitAof: true });
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   await expect(recovering).rejects.toBeInstanceOf(UnsuitableRedisError);
   await expect(recovering).rejects.toThrow("it came with 7.2");
   await engine.close();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { certificate, clientCertificate, clientPrivateKey, privateKey } from "@jackalope/testkit";
 import { afterEach, expect, test } from "vitest";
 import { openRedisStorage, StoreClosedError } from "../src/index.ts";
+import { deafListener, deafVisitor } from "./fixture/deaf.ts";
 import { appendNumbers, numbers, open, storedNumbers } from "./fixture/numbered.ts";
 import { Recorder } from "./fixture/recorder.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
@@ -48,7 +49,7 @@ test("a wrong password is told in the log, and tried again", async () => {
   server = await RedisServer.start({ settings: ["--requirepass", "right"], password: "right" });
   const log = new Recorder();
   const engine = openRedisStorage({ address: `redis://:wrong@127.0.0.1:${server.port}`, logger: log });
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the log tells", () => log.lines.some((line) => line.includes("WRONGPASS")));
   await engine.close();
@@ -70,7 +71,7 @@ test("a database that Redis does not have is never another one", async () => {
   server = await RedisServer.start();
   const log = new Recorder();
   const engine = openRedisStorage({ address: `redis://127.0.0.1:${server.port}/99`, logger: log });
-  const recovering = engine.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = engine.recover(deafListener, deafVisitor);
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the log tells", () => log.lines.some((line) => line.includes("DB index is out of range")));
   await engine.close();
@@ -99,7 +100,7 @@ test("TLS, with a certificate of the broker's own", async () => {
   expect(await storedNumbers({ address, tls: own }, 1)).toEqual(numbers(0, 5));
   const log = new Recorder();
   const stranger = openRedisStorage({ address, tls: { serverName: "localhost" }, logger: log });
-  const recovering = stranger.recover({ durable() {}, failed() {}, recovered() {} }, { definition() {}, message() {} });
+  const recovering = stranger.recover(deafListener, deafVisitor);
   const refused = expect(recovering).rejects.toBeInstanceOf(StoreClosedError);
   await until("the certificate is refused", () => log.lines.some((line) => line.includes("certificate")));
   await stranger.close();

@@ -22,6 +22,10 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const timer: FakeTimer = {
       dueMs: this.#nowMs + Math.max(delayMs, 0),
@@ -55,6 +59,11 @@ export class FakeClock implements Clock {
       next.run();
     }
     this.#nowMs = endMs;
+  }
+
+  /** Lets time pass as it does for a process that is stopped: what falls due runs at the next `advance`. */
+  stand(ms: number): void {
+    this.#nowMs += ms;
   }
 
   #next(endMs: number): FakeTimer | undefined {

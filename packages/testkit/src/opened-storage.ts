@@ -1,4 +1,4 @@
-import type { Lsn, StorageEngine, StorageListener } from "@jackalope/core/storage";
+import type { Deadline, Lsn, StorageEngine, StorageListener } from "@jackalope/core/storage";
 
 /** A message as recovery told of it. */
 export interface RecoveredMessage {
@@ -20,6 +20,9 @@ export class OpenedStorage implements StorageListener {
   readonly recoveryOrder: string[] = [];
   readonly failures: Error[] = [];
   recoveries = 0;
+  /** What `ownedUntil` said last; null for engines that cannot be taken over. */
+  ownedEnd: Deadline | null = null;
+  ownershipLosses = 0;
   /** `engine.durable` at each call of `durable`. */
   readonly watermarks: Lsn[] = [];
   #waiting: (() => void)[] = [];
@@ -50,6 +53,16 @@ export class OpenedStorage implements StorageListener {
 
   failed(error: Error): void {
     this.failures.push(error);
+    this.#wake();
+  }
+
+  ownedUntil(end: Deadline): void {
+    this.ownedEnd = end;
+    this.#wake();
+  }
+
+  ownershipLost(): void {
+    this.ownershipLosses++;
     this.#wake();
   }
 

@@ -10,9 +10,14 @@ export interface ListenOptions {
   readonly tls?: TlsOptions;
 }
 
-export interface WebSocketListenOptions extends ListenOptions {
+/** A port for WebSocket, as people configure it. */
+export interface WebSocketPortOptions extends ListenOptions {
   /** Pages of these origins may connect, compared whole ("https://example.org"). Default: all. */
   readonly origins?: readonly string[];
+}
+
+/** How a protocol stands in WebSockets. */
+export interface WebSocketTerms {
   /** Where the WebSocket is to be had, "/ws" for instance; 404 elsewhere. */
   readonly paths: readonly string[];
   /**
@@ -24,6 +29,8 @@ export interface WebSocketListenOptions extends ListenOptions {
   readonly messageBytesMax: number;
   readonly framing: WebSocketFraming;
 }
+
+export interface WebSocketListenOptions extends WebSocketPortOptions, WebSocketTerms {}
 
 /** Where an adapter listens. */
 export interface ListenAddress {

@@ -1,4 +1,5 @@
 import { type LogFields, silentLogger } from "@jackalope/core/adapter";
+import { until } from "@jackalope/testkit";
 import { afterEach } from "vitest";
 import { type EndReason, Listeners, type Transport, type WebSocketListenOptions } from "../src/index.ts";
 
@@ -85,12 +86,3 @@ export const closeCodes: Readonly<Record<EndReason, number>> = {
   error: 1008,
   unavailable: 1013,
 };
-
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { certificate, privateKey } from "@jackalope/testkit";
+import { certificate, privateKey, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
-import { cleanUp, openListeners, until, webSocketOptions } from "./listeners-fixture.ts";
+import { cleanUp, openListeners, webSocketOptions } from "./listeners-fixture.ts";
 
 async function client(port: number, host = "127.0.0.1"): Promise<Socket> {
   const socket = connect({ port, host });

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { silentLogger } from "@jackalope/core/adapter";
-import { FakeClock } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type RefusedClient, RefusingListeners } from "../src/index.ts";
-import { cleanUp, openListeners, until, webSocketOptions } from "./listeners-fixture.ts";
+import { cleanUp, openListeners, webSocketOptions } from "./listeners-fixture.ts";
 
 const timeoutMs = 5000;
 const local = { host: "127.0.0.1", port: 0 };

@@ -1,17 +1,10 @@
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket, type TlsOptions } from "node:tls";
-import { certificate, clientCertificate, clientPrivateKey, privateKey } from "@jackalope/testkit";
+import { certificate, clientCertificate, clientPrivateKey, privateKey, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import {
-  type Accepted,
-  cleanUp,
-  type ListenersFixture,
-  openListeners,
-  until,
-  webSocketOptions,
-} from "./listeners-fixture.ts";
+import { type Accepted, cleanUp, type ListenersFixture, openListeners, webSocketOptions } from "./listeners-fixture.ts";
 
 const server = { cert: certificate, key: privateKey };
 /** Asks for a certificate, and lives without. */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { request } from "node:http";
+import { httpAnswer, until, upgradeHeaders } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { type ClientOptions, WebSocket } from "ws";
 import type { EndReason, WebSocketListenOptions } from "../src/index.ts";
@@ -9,38 +9,8 @@ import {
   closeCodes,
   type ListenersFixture,
   openListeners,
-  until,
   webSocketOptions,
 } from "./listeners-fixture.ts";
-
-/** The status and headers of an HTTP answer. */
-function http(
-  port: number,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<{ status: number; protocol: string | undefined; extensions: string | undefined }> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ port, host: "127.0.0.1", path, headers });
-    asked.on("response", (response) => {
-      response.resume();
-      resolve({ status: response.statusCode ?? 0, protocol: undefined, extensions: undefined });
-    });
-    asked.on("upgrade", (response, socket) => {
-      socket.destroy();
-      const { "sec-websocket-protocol": protocol, "sec-websocket-extensions": extensions } = response.headers;
-      resolve({ status: 101, protocol, extensions });
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
-}
-
-const upgrade = {
-  connection: "Upgrade",
-  upgrade: "websocket",
-  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-  "sec-websocket-version": "13",
-};
 
 interface WebSocketFixture extends ListenersFixture {
   readonly port: number;
@@ -88,7 +58,7 @@ describe("a WebSocket", () => {
     const { port, first } = await open();
     const offered = protocols.length === 0 ? {} : { "sec-websocket-protocol": protocols.join(", ") };
     const extensions = { "sec-websocket-extensions": "permessage-deflate" };
-    const answer = await http(port, path, { ...upgrade, ...offered, ...extensions });
+    const answer = await httpAnswer(port, path, { ...upgradeHeaders, ...offered, ...extensions });
     expect(answer).toEqual({ status: 101, protocol: chosen === "none" ? undefined : chosen, extensions: undefined });
     const { transport } = await first();
     expect(transport).toMatchObject({ kind: "WebSocket", remoteAddress: "127.0.0.1", localPort: port, peerName: null });
@@ -96,20 +66,20 @@ describe("a WebSocket", () => {
 
   it("is not to be had elsewhere, or by plain HTTP", async () => {
     const { port, accepted } = await open();
-    expect((await http(port, "/else", upgrade)).status).toBe(404);
-    expect((await http(port, "/else")).status).toBe(404);
-    expect((await http(port, "/ws")).status).toBe(426);
+    expect((await httpAnswer(port, "/else", upgradeHeaders)).status).toBe(404);
+    expect((await httpAnswer(port, "/else")).status).toBe(404);
+    expect((await httpAnswer(port, "/ws")).status).toBe(426);
     expect(accepted).toEqual([]);
   });
 
   it("of a page from elsewhere is refused where origins are listed", async () => {
     const { port, log } = await open({ origins: ["https://good.example"] });
-    expect((await http(port, "/ws", { ...upgrade, origin: "https://evil.example" })).status).toBe(403);
-    expect((await http(port, "/ws", { ...upgrade, origin: "https://good.example" })).status).toBe(101);
-    expect((await http(port, "/ws", upgrade)).status).toBe(101);
+    expect((await httpAnswer(port, "/ws", { ...upgradeHeaders, origin: "https://evil.example" })).status).toBe(403);
+    expect((await httpAnswer(port, "/ws", { ...upgradeHeaders, origin: "https://good.example" })).status).toBe(101);
+    expect((await httpAnswer(port, "/ws", upgradeHeaders)).status).toBe(101);
     expect(log.join()).toContain("origin is not allowed");
     const all = await open();
-    expect((await http(all.port, "/ws", { ...upgrade, origin: "https://any.example" })).status).toBe(101);
+    expect((await httpAnswer(all.port, "/ws", { ...upgradeHeaders, origin: "https://any.example" })).status).toBe(101);
   });
 
   it.each(Object.entries(closeCodes) as [EndReason, number][])(

@@ -26,6 +26,26 @@ export interface Pair {
   readonly to: Protocol;
 }
 
+/** Both of a pair, connected. */
+export interface ConnectedPair {
+  readonly sender: Participant;
+  readonly receiver: Participant;
+  close(): Promise<void>;
+}
+
+export async function connectPair({ from, to }: Pair, target: InteropTarget): Promise<ConnectedPair> {
+  const sender = await connectParticipant(from, target);
+  // One client identifier, one connection: a client of MQTT can send to itself.
+  const receiver = from === to ? sender : await connectParticipant(to, target);
+  return {
+    sender,
+    receiver,
+    async close() {
+      for (const participant of new Set([sender, receiver])) await participant.close();
+    },
+  };
+}
+
 /** Every pair, once for each engine that makes a difference: aedes knows nothing of MQTT 5. */
 export const pairs: readonly Pair[] = protocols.flatMap((from) =>
   protocols.flatMap((to): readonly Pair[] => {

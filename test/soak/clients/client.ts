@@ -32,6 +32,8 @@ const nowhere: SlotPorts = { amqp: 1, mqtt: 1, stompWs: 1, management: 1 };
 export class Rotation {
   /** While it is set, no attempt gets through. */
   away = false;
+  /** No attempt goes there. */
+  shunned: Slot | null = null;
   readonly #slots: readonly Slot[];
   #next: number;
 
@@ -43,6 +45,7 @@ export class Rotation {
   /** Where to try next. */
   next(): SlotPorts {
     if (this.away) return nowhere;
-    return (this.#slots[this.#next++ % this.#slots.length] as Slot).ports;
+    const slots = this.#slots.filter((slot) => slot !== this.shunned);
+    return (slots[this.#next++ % slots.length] as Slot).ports;
   }
 }

@@ -6,6 +6,8 @@ import type { Slot } from "../stage/slot.ts";
 import { AmqpConsumer } from "./amqp-consumer.ts";
 import { AmqpProducer } from "./amqp-producer.ts";
 import { Rotation, type SoakClient, type SoakProducer } from "./client.ts";
+import { lingerOnAmqp, lingerOnMqtt, lingerOnStomp } from "./lingerer.ts";
+import type { Place } from "./lingering.ts";
 import { MqttConsumer } from "./mqtt-consumer.ts";
 import { MqttProducer } from "./mqtt-producer.ts";
 import { RetainedWatch } from "./retained-watch.ts";
@@ -30,6 +32,8 @@ export interface Crew {
   readonly consumers: readonly SoakClient[];
   readonly sessions: readonly MqttConsumer[];
   readonly retained: RetainedWatch;
+  /** Where others can stand in for consumers: one for each protocol. */
+  readonly places: readonly Place[];
   /** Starts to publish. */
   startProducers(): readonly SoakProducer[];
 }
@@ -39,15 +43,19 @@ export function assembleCrew(ledger: Ledger, slots: readonly Slot[], seed: numbe
   let rotations = 0;
   const rotation = (): Rotation => new Rotation(slots, rotations++);
   const { first, second, one } = sessionNames;
+  const firstSession = new MqttConsumer(ledger, first, `${topics.all}/#`, 1, rotation());
   const sessions = [
-    new MqttConsumer(ledger, first, `${topics.all}/#`, 1, rotation()),
+    firstSession,
     new MqttConsumer(ledger, second, `${topics.all}/#`, 2, rotation()),
     new MqttConsumer(ledger, one, `${topics.one}/#`, 2, rotation()),
   ];
+  const amqp = new AmqpConsumer(ledger, queueNames.amqp, rotation(), new Random(seed + 1));
+  const relayed = new AmqpConsumer(ledger, queueNames.relayed, rotation(), new Random(seed + 2));
+  const stomp = new StompConsumer(ledger, queueNames.stomp, null, rotation());
   const queues = [
-    new AmqpConsumer(ledger, queueNames.amqp, rotation(), new Random(seed + 1)),
-    new AmqpConsumer(ledger, queueNames.relayed, rotation(), new Random(seed + 2)),
-    new StompConsumer(ledger, queueNames.stomp, null, rotation()),
+    amqp,
+    relayed,
+    stomp,
     new StompConsumer(ledger, queueNames.oneStomp, null, rotation()),
     new StompConsumer(ledger, queueNames.oneAmqp, queueNames.relayed, rotation()),
   ];
@@ -55,6 +63,11 @@ export function assembleCrew(ledger: Ledger, slots: readonly Slot[], seed: numbe
     consumers: [...sessions, ...queues],
     sessions,
     retained: new RetainedWatch(ledger, rotation()),
+    places: [
+      { consumer: amqp, queueName: queueNames.amqp, isQueue: true, open: lingerOnAmqp },
+      { consumer: stomp, queueName: queueNames.stomp, isQueue: true, open: lingerOnStomp },
+      { consumer: firstSession, queueName: first, isQueue: false, open: lingerOnMqtt },
+    ],
     startProducers: () => [
       new AmqpProducer(ledger.producer("amqp"), rotation(), perSecond),
       new StompProducer(ledger, ledger.producer("stomp"), rotation(), perSecond),

@@ -65,15 +65,23 @@ const killBoth: RedisFault = {
 const stopLeader: RedisFault = {
   name: "SIGSTOP of the leading broker past its lease",
   async run(scene, leader) {
+    const lingering = await scene.linger(leader);
     const sinceMs = performance.now();
     leader.signal("SIGSTOP");
     try {
+      // It waits in the sockets.
+      lingering.acknowledge();
       await takeOver(scene, this.name, leader, sinceMs);
+      await lingering.settledElsewhere();
       await lasting(scene.random.between(0, 1000));
+      lingering.succeeded();
+      leader.signal("SIGCONT");
+      await untilStandby(leader);
+      await lingering.ended();
     } finally {
       leader.signal("SIGCONT");
+      lingering.over();
     }
-    await untilStandby(leader);
   },
 };
 

@@ -1,3 +1,4 @@
+import type { Lingering } from "../clients/lingering.ts";
 import type { Random } from "../random.ts";
 import type { Slot } from "../stage/slot.ts";
 import { type Stage, untilLeader } from "../stage/stage.ts";
@@ -12,6 +13,8 @@ export interface Scene<Kind extends Stage> {
   readonly cutClients: () => void;
   /** Some of the consumers, by chance, stay away from now on; the call returned brings them back. */
   readonly sendConsumersAway: () => () => void;
+  /** Consumers stay with this leader, each with a message that it has not acknowledged; the crew goes elsewhere. */
+  readonly linger: (leader: Slot) => Promise<Lingering>;
   /** Waits until producers have got so many more messages confirmed. */
   readonly confirmed: (messages: number) => Promise<void>;
 }

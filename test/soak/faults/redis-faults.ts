@@ -77,13 +77,21 @@ const isolateLeader: RedisFault = {
   name: "the leading broker cut off from Redis past its lease",
   async run(scene, leader) {
     const link = scene.stage.linkOf(leader);
+    const lingering = await scene.linger(leader);
     const sinceMs = performance.now();
     link.setAway(true);
     try {
       await takeOver(scene, this.name, leader, sinceMs);
+      await lingering.settledElsewhere();
+      lingering.succeeded();
+      // It does not know yet that it does not lead any more.
+      lingering.acknowledge();
       await lasting(scene.random.between(0, 500));
+      link.setAway(false);
+      await lingering.ended();
     } finally {
       link.setAway(false);
+      lingering.over();
     }
   },
 };

@@ -6,6 +6,14 @@ import { QueueFacts, type Taken, type Taking } from "./queue-facts.ts";
 /** One is enough to fail, and a few are enough to see a pattern. */
 const accusationsMax = 50;
 
+/** A delivery by a broker that did not lead any more. */
+export interface LateDelivery {
+  /** Of the message and its queue. */
+  readonly name: string;
+  /** Since its successor had settled messages of that queue, in milliseconds. */
+  readonly afterMs: number;
+}
+
 /** Everything that clients know of every message, and the promises that were broken. */
 export class Ledger {
   readonly producers: readonly ProducerFacts[];
@@ -14,6 +22,8 @@ export class Ledger {
   readonly accusations: string[] = [];
   /** Errors that clients were told, and how often. */
   readonly errors: Map<string, number> = new Map();
+  /** What came from brokers that did not lead any more. */
+  readonly late: LateDelivery[] = [];
   readonly #byName: ReadonlyMap<string, ProducerFacts>;
 
   constructor() {
@@ -38,6 +48,11 @@ export class Ledger {
   noteError(client: string, text: string): void {
     if (text.startsWith("Protocol error")) this.accuse(`${client}: ${text}`);
     this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
+  }
+
+  /** A client that stayed with a broker was given a message, so long after its successor had settled others. */
+  cameLate({ plan }: QueueFacts, { producer, sequence }: Taken, afterMs: number): void {
+    this.late.push({ name: `${producer.name}/${sequence} in ${plan.name}`, afterMs });
   }
 
   producer(name: ProducerName): ProducerFacts {

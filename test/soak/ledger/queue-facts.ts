@@ -22,6 +22,8 @@ interface Seen {
 
 /** One consumer's connection to one queue. */
 export interface Taking {
+  /** Words that tell it from the crew's own, behind the name of a message. */
+  readonly whose: string;
   readonly seen: Map<ProducerFacts, Seen>;
 }
 
@@ -39,6 +41,8 @@ export class QueueFacts {
   againUnacknowledged = 0;
   /** Came again, and whether their acknowledgement was durable nobody knew. */
   againInDoubt = 0;
+  /** Acknowledgements known to be durable. */
+  settlements = 0;
   readonly #accuse: Accuse;
   readonly #pairs = new Map<ProducerFacts, PairFacts>();
 
@@ -48,8 +52,8 @@ export class QueueFacts {
   }
 
   /** A consumer begins to take from the queue over a new connection. */
-  connected(): Taking {
-    return { seen: new Map() };
+  connected(whose = ""): Taking {
+    return { whose, seen: new Map() };
   }
 
   /**
@@ -65,7 +69,7 @@ export class QueueFacts {
   deliver(taking: Taking, taken: Taken, isExact: boolean): void {
     const { producer, sequence } = taken;
     const pair = this.#pair(producer);
-    const id = `${producer.name}/${sequence} in ${this.plan.name}`;
+    const id = `${producer.name}/${sequence} in ${this.plan.name}${taking.whose}`;
     this.delivered++;
     if (sequence >= producer.sent) this.#accuse(`${id} was never published`);
     if (!this.plan.takes(producer.name, sequence)) this.#accuse(`${id} does not belong there`);
@@ -84,6 +88,7 @@ export class QueueFacts {
 
   /** The acknowledgement is durable. */
   settle({ producer, sequence }: Taken): void {
+    this.settlements++;
     this.#pair(producer).settled.add(sequence);
   }
 

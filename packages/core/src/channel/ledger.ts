@@ -50,12 +50,10 @@ export class Ledger {
 
   /** Takes the next tag for a delivery that nobody acknowledges. */
   skip(): number {
-    if (this.#base === this.#next) {
-      this.#base++;
-    } else {
-      if (this.#next - this.#base === this.#slots.length) this.#makeRoom();
-      this.#slots[this.#next & (this.#slots.length - 1)] = null;
-    }
+    // Making room may empty the ring.
+    if (this.#base !== this.#next && this.#next - this.#base === this.#slots.length) this.#makeRoom();
+    if (this.#base === this.#next) this.#base++;
+    else this.#slots[this.#next & (this.#slots.length - 1)] = null;
     return this.#next++;
   }
 

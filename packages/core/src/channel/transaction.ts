@@ -3,10 +3,9 @@ import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Route } from "../route.ts";
-import type { Channel } from "./channel.ts";
-
-/** How a delivery ends without an acknowledgement: refused for good, given back, or given back as failed. */
-export type RejectKind = "reject" | "return" | "fail";
+import { PublishResult } from "./publish-result.ts";
+import type { Publisher } from "./publisher.ts";
+import type { SettlementKind, Settlements } from "./settlements.ts";
 
 interface BufferedPublish {
   readonly route: Route;
@@ -16,11 +15,11 @@ interface BufferedPublish {
 }
 
 interface BufferedSettlement {
-  /** The channel that the delivery was made on. */
-  readonly channel: Channel;
+  /** Of the channel that the delivery was made on. */
+  readonly settlements: Settlements;
   readonly tag: number;
   readonly entry: QueueEntry;
-  readonly kind: RejectKind | "ack";
+  readonly kind: SettlementKind;
 }
 
 /**
@@ -49,18 +48,46 @@ export class Transaction {
   }
 
   /** Buffers a settlement; the entry has left the channel's ledger and waits here. */
-  settle(channel: Channel, tag: number, entry: QueueEntry, kind: RejectKind | "ack"): void {
-    this.#settlements.push({ channel, tag, entry, kind });
+  settle(settlements: Settlements, tag: number, entry: QueueEntry, kind: SettlementKind): void {
+    this.#settlements.push({ settlements, tag, entry, kind });
   }
 
-  takePublishes(): readonly BufferedPublish[] {
+  /**
+   * Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. Rejects with
+   * precondition-failed where a full queue refused one of the publishes; the others stay done (RabbitMQ).
+   */
+  async commit(publisher: Publisher): Promise<void> {
+    const { host } = publisher;
+    const settled = new Set<Settlements>();
+    let outcome: number = PublishResult.none;
+    const lsn = host.store.atomic(() => {
+      for (const { route, message, mandatory, extraRoutes } of this.#takePublishes()) {
+        outcome |= publisher.publishNow(host.refreshed(route), message, mandatory, extraRoutes);
+      }
+      for (const { settlements, entry, kind } of this.#takeSettlements()) {
+        settled.add(settlements);
+        settlements.settle(entry, kind);
+      }
+    });
+    for (const settlements of settled) settlements.roundEnded();
+    await host.store.whenDurable(lsn);
+    if ((outcome & PublishResult.rejected) !== 0) throw new BrokerError("precondition-failed", "partial tx completion");
+  }
+
+  /** Forgets everything buffered; the deliveries are out again. */
+  rollback(): void {
+    this.#takePublishes();
+    for (const { settlements, tag, entry } of this.#takeSettlements()) settlements.restore(tag, entry);
+  }
+
+  #takePublishes(): readonly BufferedPublish[] {
     const publishes = this.#publishes;
     this.#publishes = [];
     this.#bytes = 0;
     return publishes;
   }
 
-  takeSettlements(): readonly BufferedSettlement[] {
+  #takeSettlements(): readonly BufferedSettlement[] {
     const settlements = this.#settlements;
     this.#settlements = [];
     return settlements;

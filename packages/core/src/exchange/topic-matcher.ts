@@ -1,12 +1,10 @@
 import { BrokerError } from "../errors.ts";
-import { type FieldTable, findField } from "../field-value.ts";
+import type { FieldTable } from "../field-value.ts";
 import type { Binding, Destination } from "./binding.ts";
 import type { Matcher } from "./matcher.ts";
+import { topicFilterOf } from "./topic-filter-binding.ts";
 import { TopicFilterTree } from "./topic-filter-tree.ts";
 import { topicLevelsMax, topicOfKey } from "./topic-name.ts";
-
-/** The argument of a binding that goes by the message's MQTT topic instead of the key: a topic filter. */
-const topicFilterArgument = "x-topic-filter";
 
 const systemTopicPrefix = "$SYS/";
 
@@ -27,8 +25,8 @@ class TrieNode {
  * bindings that do not match cost nothing. Empty words count: `a..b` has three. The empty key has none at all, so only
  * `#` and the empty key match it (RabbitMQ).
  *
- * Bindings with the argument `x-topic-filter`, which are MQTT subscriptions, stand in a tree of their own: a filter
- * matches the topic by MQTT's rules, whatever dots and stars are in it.
+ * Bindings by a topic filter, which are MQTT subscriptions, stand in a tree of their own: a filter matches the topic by
+ * MQTT's rules, whatever dots and stars are in it.
  */
 export class TopicMatcher implements Matcher {
   readonly readsHeaders = false;
@@ -106,14 +104,6 @@ export class TopicMatcher implements Matcher {
       if (parent.children?.size === 0) parent.children = null;
     }
   }
-}
-
-/** The topic filter that a binding goes by, null where it goes by its key. Throws precondition-failed for one that is no text. */
-export function topicFilterOf(binding: Pick<Binding, "arguments">): string | null {
-  const value = findField(binding.arguments, topicFilterArgument);
-  if (value === undefined) return null;
-  if (value.kind === "string") return value.value;
-  throw new BrokerError("precondition-failed", `argument '${topicFilterArgument}' of a binding must be a string`);
 }
 
 function requireFew(words: readonly string[]): void {

@@ -120,7 +120,7 @@ export class Queue implements FilteredQueue {
   deliverNow(message: Message): boolean {
     const consumer = this.consumers.peek();
     if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0) return false;
-    if (this.filtered.consumerCount > 0) return false;
+    if (this.filtered.consumerCount > 0 || this.#withheld) return false;
     // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
     if (this.#refuses && this.#full(message.bodyBytes)) return false;
     this.consumers.served(consumer);
@@ -139,7 +139,9 @@ export class Queue implements FilteredQueue {
   enqueue(message: Message): void {
     message.own();
     const entry = new QueueEntry(this, message, ++this.#lastPlace, this.#expiresAtMs(message));
-    if (this.filtered.consumerCount > 0) {
+    if (this.#withheld) {
+      this.filtered.noteChange();
+    } else if (this.filtered.consumerCount > 0) {
       if (this.filtered.takes(entry)) return;
     } else if (this.ready.count === 0) {
       const consumer = this.consumers.peek();
@@ -181,7 +183,20 @@ export class Queue implements FilteredQueue {
     if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
   }
 
+  /** Hands out what gathered, and drops what ran out, while nothing might be handed out. */
+  resume(): void {
+    if (this.#bounded) this.#dropOverflow();
+    this.dispatch();
+    this.#wakePageWaiters();
+  }
+
+  /** True where what is stored may be somebody else's by now. Messages of queues that do not store are nobody else's. */
+  get #withheld(): boolean {
+    return this.stores && !this.#host.store.ownership.certain;
+  }
+
   #deliverReady(): void {
+    if (this.#withheld) return;
     if (this.filtered.consumerCount > 0) {
       this.filtered.run();
       return;
@@ -200,12 +215,16 @@ export class Queue implements FilteredQueue {
   pagedIn(): void {
     if (this.#bounded) this.#dropOverflow();
     if (this.#expiryAwaitsPage) this.dropExpired();
+    this.#wakePageWaiters();
+  }
+
+  #wakePageWaiters(): void {
     const waiters = this.#pageWaiters;
     this.#pageWaiters = [];
     for (const resolve of waiters) resolve();
   }
 
-  /** Resolves when messages that are being read back have arrived; `take` returns null until then. */
+  /** Resolves when messages that are being read back, or withheld, may be there; `take` returns null until then. */
   whenPagedIn(): Promise<void> {
     return new Promise((resolve) => this.#pageWaiters.push(resolve));
   }
@@ -218,6 +237,7 @@ export class Queue implements FilteredQueue {
   }
 
   #takeReady(): QueueEntry | null {
+    if (this.#withheld) return null;
     this.filtered.noteChange();
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const entry = list.shift();
@@ -306,6 +326,8 @@ export class Queue implements FilteredQueue {
   dropExpired(): void {
     this.#expiryAtMs = 0;
     this.#expiryAwaitsPage = false;
+    // It would be dead-lettered, once more maybe.
+    if (this.#withheld) return;
     for (const list of this.ready.lists) this.#dropExpiredOf(list);
     if (this.ready.count === 0) this.#mayExpire = false;
   }
@@ -361,6 +383,8 @@ export class Queue implements FilteredQueue {
 
   #dropOverflow(): void {
     if (this.options.overflow !== "drop-head") return;
+    // It would be dead-lettered, once more maybe.
+    if (this.#withheld && this.options.deadLetterExchange !== null) return;
     const { lengthMax, lengthBytesMax } = this.options;
     const over = (): boolean =>
       (lengthMax >= 0 && this.ready.count > lengthMax) ||

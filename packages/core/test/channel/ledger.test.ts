@@ -104,6 +104,17 @@ describe("Ledger", () => {
     );
   });
 
+  test("a delivery without acknowledgement may find the ring emptied, with a forgotten one left behind", () => {
+    const ledger = new Ledger();
+    const [forgotten, last] = [newEntry(1), newEntry(2)];
+    const tag = ledger.push(forgotten);
+    while (ledger.lastTag < tag + 1023) ledger.take(ledger.push(newEntry(3)));
+    ledger.skip();
+    ledger.push(last);
+    expect([ledger.takeFirst(ledger.lastTag), ledger.takeFirst(ledger.lastTag)]).toEqual([forgotten, last]);
+    expect(ledger.count).toBe(0);
+  });
+
   test("one forgotten delivery does not make it as long as the connection is old", () => {
     const ledger = new Ledger();
     const forgotten = newEntry(1);

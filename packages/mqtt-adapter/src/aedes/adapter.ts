@@ -1,26 +1,21 @@
-import { type Broker, BrokerError, type Logger, type VirtualHost } from "@jackalope/core/adapter";
-import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
+import { BrokerError, type VirtualHost } from "@jackalope/core/adapter";
 import {
-  type AnonymousUser,
-  defaultMqttLimits,
-  type MqttAdapterOptions,
-  type MqttLimits,
-  type MqttWebSocketOptions,
-} from "../options.ts";
+  ConnectionSet,
+  type ListenAddress,
+  Listeners,
+  type ListenOptions,
+  type Transport,
+  type WebSocketPortOptions,
+} from "@jackalope/transport";
+import { AdapterTerms } from "../adapter-terms.ts";
+import type { MqttAdapterOptions } from "../options.ts";
 import { webSocketTerms } from "../web-socket-terms.ts";
 import { AedesConnection, type ConnectionHost } from "./connection.ts";
 import { HostServer } from "./server-of-host.ts";
 import type { TransportStream } from "./transport-stream.ts";
 
 /** Listens for MQTT 3.1 and 3.1.1 as the native adapter does, and has aedes serve it: a server a virtual host. */
-export class AedesAdapter implements ConnectionHost {
-  readonly broker: Broker;
-  readonly logger: Logger;
-  readonly limits: MqttLimits;
-  readonly anonymousUser: AnonymousUser | null;
-  readonly defaultVirtualHost: string;
-  readonly virtualHostInUserName: boolean;
-  readonly exchange: string;
+export class AedesAdapter extends AdapterTerms implements ConnectionHost {
   readonly #listeners: Listeners;
   readonly #connections = new ConnectionSet<AedesConnection>();
   readonly #servers = new Map<VirtualHost, Promise<HostServer>>();
@@ -28,21 +23,14 @@ export class AedesAdapter implements ConnectionHost {
   #closing: Promise<void> | null = null;
 
   constructor(options: MqttAdapterOptions) {
-    const { broker } = options;
-    this.broker = broker;
-    this.logger = options.logger ?? broker.logger;
-    this.limits = { ...defaultMqttLimits, ...options.limits };
-    this.anonymousUser = options.anonymousUser ?? null;
-    this.defaultVirtualHost = options.defaultVirtualHost ?? "/";
-    this.virtualHostInUserName = options.virtualHostInUserName ?? true;
-    this.exchange = options.exchange ?? "amq.topic";
+    super(options);
     this.#listeners = new Listeners({
       protocol: "MQTT",
       logger: this.logger,
       handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
       accept: (transport) => this.#accept(transport),
     });
-    this.#unsubscribe = broker.alarms.subscribe(() => {
+    this.#unsubscribe = this.broker.alarms.subscribe(() => {
       for (const connection of this.#connections) connection.throttle();
     });
   }
@@ -59,7 +47,7 @@ export class AedesAdapter implements ConnectionHost {
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
-  async listenWebSocket(options: MqttWebSocketOptions): Promise<readonly ListenAddress[]> {
+  async listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
     await this.#startServers();
     return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
   }

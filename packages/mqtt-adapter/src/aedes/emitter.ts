@@ -1,4 +1,5 @@
 import type { Broker, ClientConnection, Lsn, Message, VirtualHost } from "@jackalope/core/adapter";
+import { defaultExchange, defaultVirtualHost } from "../options.ts";
 import { openAedesStore, watchStoredFilters } from "./aedes-store.ts";
 import { CorePublisher } from "./core-publisher.ts";
 import { type Done, Emission, type Listener } from "./emission.ts";
@@ -52,14 +53,14 @@ export class AedesEmitter {
   readonly #publisherOf: (packet: EmitterMessage) => ClientConnection | null;
 
   constructor(options: AedesEmitterOptions) {
-    const { broker, exchange = "amq.topic", concurrency = 100 } = options;
+    const { broker, exchange = defaultExchange, concurrency = 100 } = options;
     this.#broker = broker;
     this.concurrency = concurrency;
     this.#syntax = new TopicSyntax(options);
     this.#listeners = new ListenerTree(this.#syntax);
     this.#waitsForDurability = options.waitsForDurability ?? true;
     this.#publisherOf = options.publisherOf ?? (() => null);
-    this.#connection = connectSystem(broker, options.virtualHost ?? "/", () => this.#end());
+    this.#connection = connectSystem(broker, options.virtualHost ?? defaultVirtualHost, () => this.#end());
     this.#host = this.#connection.virtualHost;
     if (open.has(this.#host)) {
       this.#connection.close();

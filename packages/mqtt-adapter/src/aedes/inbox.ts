@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
 import {
+  type BindingSpec,
   BrokerError,
   type Channel,
   type ChannelSink,
   type ClientConnection,
   type Consumer,
-  keyOfFilter,
   type Message,
   type Queue,
-  stringField,
+  topicFilterBinding,
   type TurnTask,
 } from "@jackalope/core/adapter";
+import { sessionQueueBounds } from "../session-queue-bounds.ts";
 import type { AedesLimits } from "./limits.ts";
 
 export interface InboxOptions {
@@ -44,17 +45,7 @@ export class Inbox implements ChannelSink, TurnTask {
   constructor(options: InboxOptions) {
     this.#options = options;
     const { connection, concurrency, limits } = options;
-    const integer = (name: string, value: number) => [name, { kind: "int64", value: BigInt(value) }] as const;
-    const spec = {
-      durable: false,
-      exclusive: true,
-      autoDelete: false,
-      arguments: [
-        integer("x-max-length", limits.sessionMessagesMax),
-        integer("x-max-length-bytes", limits.sessionBytesMax),
-        integer("x-max-transient-length", limits.slowQos0MessagesMax),
-      ],
-    };
+    const spec = { durable: false, exclusive: true, autoDelete: false, arguments: sessionQueueBounds(limits) };
     const name = `aedes-${randomUUID()}`;
     this.queue = connection.virtualHost.topology.createQueue(name, spec, connection).queue;
     this.#channel = connection.openChannel(this);
@@ -131,13 +122,7 @@ export class Inbox implements ChannelSink, TurnTask {
     if (this.#handled.push(deliveryTag) === 1) this.#host.turn.storageDirty(this);
   }
 
-  #binding(filter: string) {
-    return {
-      source: this.#options.exchange,
-      destinationKind: "queue",
-      destination: this.queue.name,
-      routingKey: keyOfFilter(filter),
-      arguments: [["x-topic-filter", stringField(filter)]],
-    } as const;
+  #binding(filter: string): BindingSpec {
+    return topicFilterBinding(this.#options.exchange, this.queue.name, filter);
   }
 }

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { Broker, VirtualHost } from "@jackalope/core/adapter";
+import { defaultExchange, defaultVirtualHost } from "../options.ts";
 import type { Retained } from "../retained-store.ts";
 import { type AedesStore, aedesStoreOf, type Recipient } from "./aedes-store.ts";
 import { topicRoute } from "./core-publisher.ts";
@@ -46,8 +47,8 @@ export class AedesPersistence {
   #destroyed = false;
 
   constructor(options: AedesPersistenceOptions) {
-    this.#exchange = options.exchange ?? "amq.topic";
-    const host = virtualHostOf(options.broker, options.virtualHost ?? "/");
+    this.#exchange = options.exchange ?? defaultExchange;
+    const host = virtualHostOf(options.broker, options.virtualHost ?? defaultVirtualHost);
     this.#store = aedesStoreOf(host, this.#exchange, aedesLimits(options.limits));
   }
 

@@ -1,6 +1,6 @@
-import { certificate, privateKey } from "@jackalope/testkit";
+import { certificate, privateKey, until } from "@jackalope/testkit";
 import type { IClientOptions, MqttClient } from "mqtt";
-import type { StorageEngine } from "@jackalope/core/storage";
+import { Deadline, type StorageEngine } from "@jackalope/core/storage";
 import { describe, expect, it } from "vitest";
 import { type AedesAdapter, createAedesAdapter, createAedesPersistence } from "../../src/aedes/index.ts";
 import type { MqttAdapterOptions } from "../../src/index.ts";
@@ -13,7 +13,6 @@ import {
   openBroker,
   type TestBroker,
   TestDisk,
-  until,
 } from "./broker-fixture.ts";
 
 interface Fixture extends TestBroker {
@@ -88,6 +87,16 @@ describe("through the aedes engine, MQTT and the rest of the broker", () => {
     expect(core.received.map(({ text }) => text)).toEqual(["before"]);
     broker.alarms.set("memory", "test", false);
     await until(() => core.received.length === 2);
+  });
+
+  it("sessions that are kept wait elsewhere while another broker may have taken the store over", async () => {
+    const { broker, client, port } = await start();
+    broker.store.ownedUntil(new Deadline(broker.clock, 20));
+    await until(() => !broker.store.ownership.certain);
+    expect(await refusal(port, { clean: false, clientId: "kept" })).toMatchObject({ code: 3 });
+    await client({ clean: true });
+    broker.store.ownedUntil(new Deadline(broker.clock, 60_000));
+    await client({ clean: false, clientId: "kept" });
   });
 
   it("MQTT clients reach each other, with topics that have dots", async () => {

@@ -8,7 +8,7 @@ import {
 } from "@jackalope/core/adapter";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { openLogStorage } from "@jackalope/storage-log";
-import { FaultyDisk, testFormat } from "@jackalope/testkit";
+import { connectGuest, FaultyDisk, testFormat } from "@jackalope/testkit";
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach } from "vitest";
 
@@ -78,10 +78,7 @@ export class CoreClient implements ChannelSink {
   readonly received: Received[] = [];
 
   constructor(broker: Broker, virtualHost = "/") {
-    const user = broker.users.find("guest");
-    if (user === undefined) throw new Error("there is no guest");
-    const facts = { name: "test", protocol: "test", peer: "test", onClose: () => undefined };
-    this.connection = broker.openConnection({ virtualHost, user, ...facts });
+    this.connection = connectGuest(broker, virtualHost);
     this.channel = this.connection.openChannel(this);
     afterTest(() => this.connection.close());
   }
@@ -146,13 +143,4 @@ export async function mqttClient(port: number, options: IClientOptions = {}): Pr
 /** What has reached a client of `mqttClient`, as `topic: payload`. */
 export function messagesOf(client: MqttClient): readonly string[] {
   return received.get(client) ?? [];
-}
-
-/** Waits until `condition` holds, at most five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error("the condition did not come about");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

@@ -1,5 +1,6 @@
 import { MemoryStorage } from "@jackalope/core";
 import { emptyFieldTable } from "@jackalope/core/adapter";
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import {
   type AedesEmitter,
@@ -9,7 +10,7 @@ import {
 } from "../../src/aedes/index.ts";
 import type { EmitterMessage } from "../../src/aedes/packet.ts";
 import { topicOf } from "../../src/message-topic.ts";
-import { afterTest, CoreClient, openBroker, until } from "./broker-fixture.ts";
+import { afterTest, CoreClient, openBroker } from "./broker-fixture.ts";
 
 type Options = Omit<AedesEmitterOptions, "broker">;
 

@@ -195,7 +195,7 @@ export const configKeys: ConfigKeys = {
     section: "Limits",
     kind: bytes(1, 512 * 1024 * 1024),
     default: defaultLimits.messageBytesMax,
-    description: "Largest message body accepted.",
+    description: "Largest message body accepted. With `store` in Redis at most 500MiB.",
   },
   originHeaders: {
     section: "Messages",

@@ -1,0 +1,26 @@
+import { stopReasons } from "./stop-reasons.ts";
+
+/** A session whose frames are handled strictly in order. */
+export interface OrderedSession {
+  readonly wire: {
+    /** Stops reading for `reason`, one of `stopReasons`. */
+    stop(reason: number): void;
+    /** `reason` is over. */
+    proceed(reason: number): void;
+  };
+  /** The frame at hand failed. */
+  failed(error: unknown): void;
+}
+
+/** Has a session take no further frame until `operation` has ended; a rejection is the failure of the frame at hand. */
+export function awaitOperation(session: OrderedSession, operation: Promise<void>): void {
+  const { wire } = session;
+  wire.stop(stopReasons.operation);
+  operation.then(
+    () => wire.proceed(stopReasons.operation),
+    (error: unknown) => {
+      session.failed(error);
+      wire.proceed(stopReasons.operation);
+    },
+  );
+}

@@ -1,0 +1,32 @@
+import type { Broker, Logger } from "@jackalope/core/adapter";
+import type { LoginTerms } from "./client-identity.ts";
+import {
+  type AnonymousUser,
+  defaultExchange,
+  defaultMqttLimits,
+  defaultVirtualHost,
+  type MqttAdapterOptions,
+  type MqttLimits,
+} from "./options.ts";
+
+/** An adapter's options with their defaults, whichever its engine is. */
+export class AdapterTerms implements LoginTerms {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly anonymousUser: AnonymousUser | null;
+  readonly defaultVirtualHost: string;
+  readonly virtualHostInUserName: boolean;
+  readonly exchange: string;
+
+  constructor(options: MqttAdapterOptions) {
+    const { broker } = options;
+    this.broker = broker;
+    this.logger = options.logger ?? broker.logger;
+    this.limits = { ...defaultMqttLimits, ...options.limits };
+    this.anonymousUser = options.anonymousUser ?? null;
+    this.defaultVirtualHost = options.defaultVirtualHost ?? defaultVirtualHost;
+    this.virtualHostInUserName = options.virtualHostInUserName ?? true;
+    this.exchange = options.exchange ?? defaultExchange;
+  }
+}

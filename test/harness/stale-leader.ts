@@ -1,0 +1,44 @@
+import { expect } from "vitest";
+import { amqplibConfirmChannel } from "./amqplib-client.ts";
+import type { ClusterBroker } from "./cluster-broker.ts";
+import type { StayingClient } from "./staying-client.ts";
+import { waitFor } from "./waiting.ts";
+
+/** A leader that stands still is soon succeeded. */
+export const shortLease: readonly string[] = ["--redis-lease", "700ms"];
+/** From SIGCONT to the end of the connections. */
+const endMs = 5000;
+
+/** A durable queue with messages. */
+export async function fillQueue(broker: ClusterBroker, queue: string, messages: readonly string[]): Promise<void> {
+  const channel = await amqplibConfirmChannel(broker.amqpUrl);
+  await channel.assertQueue(queue);
+  for (const body of messages) channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
+  await channel.waitForConfirms();
+}
+
+/** Everything that was acknowledged to this broker before is stored. */
+export async function allStored(broker: ClusterBroker): Promise<void> {
+  await fillQueue(broker, "behind", ["it is confirmed behind everything else"]);
+}
+
+/** Stops the leader until `settleThere` has settled everything at its successor. Returns what came after SIGCONT. */
+export async function givenByStaleLeader(
+  leader: ClusterBroker,
+  standby: ClusterBroker,
+  clients: readonly StayingClient[],
+  settleThere: () => Promise<void>,
+): Promise<readonly string[]> {
+  await leader.stop();
+  for (const client of clients) client.sendLate();
+  await standby.becomes("ready");
+  await settleThere();
+  const before = clients.map(({ given, ended }) => {
+    expect(ended).toBe(false);
+    return given.length;
+  });
+  leader.signal("SIGCONT");
+  await waitFor("the end of the connections", () => clients.every(({ ended }) => ended), endMs);
+  await leader.becomes("standby", "leads");
+  return clients.flatMap(({ given }, at) => given.slice(before[at]));
+}
