@@ -24,8 +24,9 @@ export interface LeaseOptions {
   readonly renewed: (end: Deadline) => void;
 }
 
-/** Renewals in the time that the lease holds. */
+/** Renewals in the time that the lease holds, and tries where one failed: the lease is doubted before its end. */
 const renewals = 4;
+const renewalTries = 16;
 const pollMsMax = 250;
 /** Giving the lease back is given up after this time: it ends by itself. */
 const releaseTimeoutMs = 1000;
@@ -67,6 +68,7 @@ export class Lease {
   /** Resolves with the writer when this broker has the lease; again, too, when it was lost. Rejects when it is closed. */
   async acquire(): Promise<string> {
     if (this.writer !== "") return this.writer;
+    const { leaseMs } = this.#options;
     while (!this.#closed) {
       const writer = await this.#try();
       if (writer !== null && writer !== "") {
@@ -74,7 +76,7 @@ export class Lease {
         this.#told = "";
         this.#listening?.close();
         this.#listening = null;
-        this.#renewLater();
+        this.#renewLater(leaseMs / renewals);
         this.#options.acquired();
         return writer;
       }
@@ -186,14 +188,14 @@ export class Lease {
     });
   }
 
-  #renewLater(): void {
-    const { clock, leaseMs } = this.#options;
-    if (!this.#closed) this.#timer = clock.after(leaseMs / renewals, () => void this.#renew());
+  #renewLater(delayMs: number): void {
+    if (!this.#closed) this.#timer = this.#options.clock.after(delayMs, () => void this.#renew());
   }
 
   async #renew(): Promise<void> {
     const { keys, leaseMs, clock, lost, renewed, logger } = this.#options;
     const end = new Deadline(clock, leaseMs);
+    let delayMs = leaseMs / renewals;
     try {
       const args = [this.owner, leaseMs, this.writer];
       const reply = await this.#connection.script("renew", [keys.lease, keys.state], args);
@@ -208,7 +210,8 @@ export class Lease {
     } catch (error) {
       const warn = (text: string): void => logger.warn({ error: text }, "cannot renew the lease, trying again");
       this.#tell((error as Error).message, warn);
+      delayMs = leaseMs / renewalTries;
     }
-    this.#renewLater();
+    this.#renewLater(delayMs);
   }
 }

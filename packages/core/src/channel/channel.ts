@@ -67,10 +67,6 @@ export class Channel {
     return this.#publisher.confirming;
   }
 
-  get transactional(): boolean {
-    return this.#publisher.transaction !== null;
-  }
-
   /** The address at which this channel takes direct replies, null before `consumeDirectReply`. */
   get replyAddress(): string | null {
     return this.#consumers.replyAddress;
