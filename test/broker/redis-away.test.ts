@@ -1,5 +1,6 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { amqplibChannel, amqplibConfirmChannel, messagesOf, texts } from "../harness/amqplib-client.ts";
+import { startBrokerBehindLink } from "../harness/broker-pair.ts";
 import { type ClusterBroker, startClusterBroker } from "../harness/cluster-broker.ts";
 import { connectFlags, packetTypes, property, propertyIds } from "../harness/mqtt-wire.ts";
 import { mqttjsClient } from "../harness/mqttjs-client.ts";
@@ -12,21 +13,11 @@ import { type StayingClient, stayingChannel } from "../harness/staying-client.ts
 import { stompjsClient } from "../harness/stompjs-client.ts";
 import { targetOf } from "../harness/target.ts";
 import { waitFor } from "../harness/waiting.ts";
-import { Link } from "../soak/stage/link.ts";
+import type { Link } from "../soak/stage/link.ts";
 
 const leaseMs = 1000;
+const lease = ["--redis-lease", `${leaseMs}ms`];
 const bodies = Array.from({ length: 20 }, (_, index) => `${index}`);
-
-/** A broker alone, and its way to Redis. */
-async function brokerBehindLink(): Promise<readonly [ClusterBroker, Link]> {
-  const redis = await RedisServer.start();
-  const link = await Link.open(redis.port);
-  onTestFinished(() => link.close());
-  const address = `redis://127.0.0.1:${link.port}/0`;
-  const broker = await startClusterBroker(address, ["--redis-lease", `${leaseMs}ms`]);
-  await broker.becomes("ready");
-  return [broker, link];
-}
 
 /** Takes one message at a time, and acknowledges the last one when it is told to. */
 async function takeOneByOne(broker: ClusterBroker, queue: string): Promise<StayingClient & { sent(): Promise<void> }> {
@@ -55,7 +46,8 @@ const ways: readonly (readonly [name: string, block: (link: Link, away: boolean)
 test.each(ways)(
   "while Redis is %s past the lease clients stay, stored messages wait, and all goes on by itself",
   async (_, block) => {
-    const [broker, link] = await brokerBehindLink();
+    const redis = await RedisServer.start();
+    const [broker, link] = await startBrokerBehindLink(redis, lease);
     await fillQueue(broker, "durable", bodies);
     const durable = await takeOneByOne(broker, "durable");
     const setup = await amqplibChannel(broker.amqpUrl);
@@ -123,7 +115,7 @@ test.each(ways)(
     publisher.sendToQueue("durable", Buffer.from("last"), { persistent: true });
     await publisher.waitForConfirms();
     await broker.end("SIGKILL");
-    const next = await startClusterBroker(`redis://127.0.0.1:${link.port}/0`, ["--redis-lease", `${leaseMs}ms`]);
+    const next = await startClusterBroker(redis.address, lease);
     await next.becomes("ready");
     const rest = await messagesOf(await amqplibChannel(next.amqpUrl), "durable");
     expect(texts(await rest.first(1))).toEqual(["last"]);

@@ -130,6 +130,21 @@ describe("broken promises", () => {
     expect(ledger.accusations).toEqual(["amqp/0 in soak.amqp came again after its acknowledgement was durable"]);
   });
 
+  test("a broker that was succeeded gives what its successor has settled", () => {
+    send("amqp", 3);
+    const stayed = queue.connected(" to a client that stayed");
+    ledger.take(queue, stayed, bodyOf("amqp", 0), false);
+    come("amqp", 0, 1, 2);
+    settle("amqp", 0, 2);
+    ledger.take(queue, stayed, bodyOf("amqp", 1), false);
+    expect(ledger.accusations).toEqual([]);
+    ledger.take(queue, stayed, bodyOf("amqp", 2), false);
+    expect(ledger.accusations).toEqual([
+      "amqp/2 in soak.amqp to a client that stayed came again after its acknowledgement was durable",
+    ]);
+    expect(queue.settlements).toBe(2);
+  });
+
   test("a message comes twice over one connection", () => {
     send("amqp", 2);
     come("amqp", 0, 0);

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { amqplibConfirmChannel, messagesOf } from "../harness/amqplib-client.ts";
 import { startBrokerPair } from "../harness/broker-pair.ts";
 import type { ClusterBroker } from "../harness/cluster-broker.ts";
-import { allStored, fillQueue, givenByStaleLeader, shortLease } from "../harness/stale-leader.ts";
+import { drain, fillQueue, givenByStaleLeader, shortLease } from "../harness/stale-leader.ts";
 import { publishNoting, type StayingClient, stayingChannel } from "../harness/staying-client.ts";
 import { waitFor } from "../harness/waiting.ts";
 
@@ -33,18 +32,6 @@ async function producer(broker: ClusterBroker, queue: string, name: number): Pro
   const send = (): void => publishNoting(to, queue, `${name}/${sent++}`, send);
   while (sent < outstanding) send();
   return to[0];
-}
-
-/** Takes and acknowledges all that is in a queue, for good; returns it. */
-async function drain(broker: ClusterBroker, queue: string): Promise<readonly string[]> {
-  const channel = await amqplibConfirmChannel(broker.amqpUrl);
-  const inbox = await messagesOf(channel, queue);
-  inbox.onItem = (message) => channel.ack(message);
-  for (const message of inbox.items) channel.ack(message);
-  // Without a prefetch nothing waits in it for long; the last ones come before this answer.
-  await waitFor("an empty queue", async () => (await channel.checkQueue(queue)).messageCount === 0);
-  await allStored(broker);
-  return inbox.items.map(({ content }) => content.toString());
 }
 
 test("a busy leader that is stopped in the middle of its work gives nothing away when it wakes", async () => {

@@ -4,7 +4,7 @@ import { amqplibConfirmChannel, messagesOf, texts } from "../harness/amqplib-cli
 import { startBrokerPair } from "../harness/broker-pair.ts";
 import type { ClusterBroker } from "../harness/cluster-broker.ts";
 import { mqttjsClient } from "../harness/mqttjs-client.ts";
-import { allStored, fillQueue, givenByStaleLeader, shortLease } from "../harness/stale-leader.ts";
+import { allStored, drain, fillQueue, givenByStaleLeader, shortLease } from "../harness/stale-leader.ts";
 import {
   publishNoting,
   type StayingClient,
@@ -107,16 +107,12 @@ describe("a leader that was paused past its lease, and whose messages are settle
     }
     for (const body of bodies) channel.sendToQueue("work", Buffer.from(body), { persistent: true });
     await channel.waitForConfirms();
-    const overMs = performance.now() + timeToLiveMs;
+    // Well over: the leader is to find them expired when it wakes.
+    const overMs = performance.now() + timeToLiveMs + 500;
     const stale = await givenByStaleLeader(leader, standby, [owner], async () => {
-      const next = await amqplibConfirmChannel(standby.amqpUrl);
-      const inbox = await messagesOf(next, "work");
-      inbox.onItem = (message) => next.ack(message);
-      for (const message of inbox.items) next.ack(message);
       // On a slow machine some are dead-lettered there in place of being taken.
+      await drain(standby, "work");
       await waitFor("the end of their time", () => performance.now() > overMs);
-      expect((await next.checkQueue("work")).messageCount).toBe(0);
-      await allStored(standby);
     });
     expect(stale).toEqual([]);
     expect(owner.given).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { amqplibConfirmChannel } from "./amqplib-client.ts";
+import { amqplibConfirmChannel, messagesOf } from "./amqplib-client.ts";
 import type { ClusterBroker } from "./cluster-broker.ts";
 import type { StayingClient } from "./staying-client.ts";
 import { waitFor } from "./waiting.ts";
@@ -20,6 +20,18 @@ export async function fillQueue(broker: ClusterBroker, queue: string, messages: 
 /** Everything that was acknowledged to this broker before is stored. */
 export async function allStored(broker: ClusterBroker): Promise<void> {
   await fillQueue(broker, "behind", ["it is confirmed behind everything else"]);
+}
+
+/** Takes and acknowledges all that is in a queue, for good; returns it. */
+export async function drain(broker: ClusterBroker, queue: string): Promise<readonly string[]> {
+  const channel = await amqplibConfirmChannel(broker.amqpUrl);
+  const inbox = await messagesOf(channel, queue);
+  inbox.onItem = (message) => channel.ack(message);
+  for (const message of inbox.items) channel.ack(message);
+  // Without a prefetch nothing waits in it for long; the last ones come before this answer.
+  await waitFor("an empty queue", async () => (await channel.checkQueue(queue)).messageCount === 0);
+  await allStored(broker);
+  return inbox.items.map(({ content }) => content.toString());
 }
 
 /** Stops the leader until `settleThere` has settled everything at its successor. Returns what came after SIGCONT. */

@@ -17,6 +17,8 @@ export class StayingClient {
   ended = false;
   /** Sends what it had in mind. */
   sendLate: () => void = () => undefined;
+  /** Drops the connection; of AMQP clients. */
+  drop: () => void = () => undefined;
 
   /** Acknowledges only in `sendLate` what comes first, and anything later at once. */
   take(text: string, acknowledge: () => void): void {
@@ -36,7 +38,10 @@ export class StayingClient {
 export async function stayingChannel(broker: ClusterBroker): Promise<readonly [StayingClient, ConfirmChannel]> {
   const client = new StayingClient();
   const connection = await amqplibConnection(broker.amqpUrl, "?heartbeat=0");
-  socketOf(connection).once("close", () => (client.ended = true));
+  const socket = socketOf(connection);
+  socket.once("close", () => (client.ended = true));
+  // amqplib hears of errors, not of a socket that is merely gone.
+  client.drop = () => void socket.destroy(new Error("dropped"));
   return [client, quiet(await connection.createConfirmChannel())];
 }
 

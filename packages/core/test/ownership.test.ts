@@ -116,6 +116,29 @@ describe("queues that store", () => {
     expect(channel.drain("dead").sort()).toEqual(["expires", "first"]);
   });
 
+  test("dead-letter what consumers give up, and what fails too often, after the renewal", async () => {
+    await broker.exchange("dlx", "fanout");
+    await broker.queue("dead", {}, fleeting);
+    await broker.bind("dlx", "dead");
+    await broker.queue("q", { "x-dead-letter-exchange": "dlx", "x-delivery-limit": 0 });
+    await broker.queue("gone", { "x-dead-letter-exchange": "dlx" });
+    channel.consume("q");
+    channel.consume("gone");
+    for (const body of ["rejected", "failed"]) channel.publish("", "q", body, persistent);
+    channel.publish("", "gone", "with its queue", persistent);
+    const tags = channel.sink.seen.splice(0).map(({ tag }) => tag);
+    clock.advance(leaseMs);
+    channel.channel.reject(tags[0] ?? 0, false, false, "reject");
+    channel.channel.reject(tags[1] ?? 0, false, true, "reject");
+    channel.channel.reject(tags[2] ?? 0, false, false, "reject");
+    await broker.client.deleteQueue("gone", false, false);
+    expect([channel.drain("dead"), storage.disk.unsettled]).toEqual([[], 2]);
+    renew();
+    expect([channel.drain("dead"), channel.sink.takeBodies()]).toEqual([["rejected", "failed"], []]);
+    broker.broker.turn.end();
+    expect(storage.disk.unsettled).toBe(0);
+  });
+
   test("serve consumers with filters after the renewal as before", async () => {
     await broker.queue("q");
     const filter = { others: "leave" as const, matches: (message: { bodyBytes: number }) => message.bodyBytes === 3 };

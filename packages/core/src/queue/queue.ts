@@ -76,6 +76,8 @@ export class Queue implements FilteredQueue {
   /** The head that may have run out is being read back from the engine. */
   #expiryAwaitsPage = false;
   #pageWaiters: (() => void)[] = [];
+  /** To be dead-lettered when it is certain that nobody else has done so. */
+  #dying: { readonly entry: QueueEntry; readonly reason: DeathReason }[] = [];
 
   constructor(identity: QueueIdentity, host: QueueHost) {
     const { spec, options } = identity;
@@ -183,9 +185,9 @@ export class Queue implements FilteredQueue {
     if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
   }
 
-  /** Hands out what gathered, and drops what ran out, while nothing might be handed out. */
+  /** Hands out what gathered while nothing might be handed out. */
   resume(): void {
-    if (this.#bounded) this.#dropOverflow();
+    for (const { entry, reason } of this.#dying.splice(0)) this.#die(entry, reason);
     this.dispatch();
     this.#wakePageWaiters();
   }
@@ -319,6 +321,7 @@ export class Queue implements FilteredQueue {
     this.deleted = true;
     this.#expiryTimer?.cancel();
     this.#expiryTimer = null;
+    for (const { entry } of this.#dying.splice(0)) this.settle(entry);
     this.pagedIn();
   }
 
@@ -326,8 +329,6 @@ export class Queue implements FilteredQueue {
   dropExpired(): void {
     this.#expiryAtMs = 0;
     this.#expiryAwaitsPage = false;
-    // It would be dead-lettered, once more maybe.
-    if (this.#withheld) return;
     for (const list of this.ready.lists) this.#dropExpiredOf(list);
     if (this.ready.count === 0) this.#mayExpire = false;
   }
@@ -364,6 +365,11 @@ export class Queue implements FilteredQueue {
   /** Stored in its new queue and settled in the old one together: a crash must not come between the two. */
   #die(entry: QueueEntry, reason: DeathReason): void {
     this.filtered.noteChange();
+    // The copy may wait in a queue that goes on in any case, and leave in a later turn: the clock is looked at here.
+    if (this.options.deadLetterExchange !== null && this.stores && !this.#host.store.ownership.check()) {
+      this.#dying.push({ entry, reason });
+      return;
+    }
     if (this.options.deadLetterExchange === null || entry.message.lsn === 0) {
       this.#host.deadLetter(this, entry.message, reason);
       this.settle(entry);
@@ -383,8 +389,6 @@ export class Queue implements FilteredQueue {
 
   #dropOverflow(): void {
     if (this.options.overflow !== "drop-head") return;
-    // It would be dead-lettered, once more maybe.
-    if (this.#withheld && this.options.deadLetterExchange !== null) return;
     const { lengthMax, lengthBytesMax } = this.options;
     const over = (): boolean =>
       (lengthMax >= 0 && this.ready.count > lengthMax) ||
