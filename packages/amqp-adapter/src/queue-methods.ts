@@ -73,8 +73,8 @@ export const queueHandlers: readonly (readonly [number, MethodHandler])[] = [
     await channel.session.client.unbind(queueBinding(channel, values));
     channel.reply(queueUnbindOk, {});
   }),
-  on(queuePurge, (channel, values) => {
-    const messageCount = channel.session.client.purgeQueue(namedQueue(channel, values.queue));
+  on(queuePurge, async (channel, values) => {
+    const messageCount = await channel.session.client.purgeQueue(namedQueue(channel, values.queue));
     if (!values.nowait) channel.reply(queuePurgeOk, { messageCount });
   }),
   on(queueDelete, async (channel, values) => {

@@ -170,9 +170,16 @@ export class ClientConnection implements QueueOwner {
     return count;
   }
 
-  /** Drops the ready messages and returns their number. */
-  purgeQueue(name: string): number {
-    return this.readableQueue(name).purge();
+  /** Drops the ready messages. Resolves with their number when they will not come back. */
+  async purgeQueue(name: string): Promise<number> {
+    const queue = this.readableQueue(name);
+    let count = 0;
+    await this.#done(
+      this.virtualHost.store.atomic(() => {
+        count = queue.purge();
+      }),
+    );
+    return count;
   }
 
   async bind(binding: BindingSpec): Promise<void> {

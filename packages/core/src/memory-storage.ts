@@ -7,6 +7,7 @@ import type { Lsn, RecoveryVisitor, StorageEngine, StorageListener, StorageStati
  */
 export class MemoryStorage implements StorageEngine {
   readonly name = "memory";
+  readonly remote = false;
   readonly persistent: boolean = false;
   readonly pendingBytes = 0;
   readonly #messages = new Map<Lsn, { readonly message: Message; readonly queueIds: Set<number> }>();

@@ -28,6 +28,8 @@ export class Ownership implements TurnGuard {
   readonly #logger: Logger;
   #end: Deadline | null = null;
   #timer: Timer | null = null;
+  /** What waits for the end of the doubt. */
+  #waiting: (() => void)[] = [];
   #lost = false;
 
   constructor(clock: Clock, turn: Turn, logger: Logger) {
@@ -38,10 +40,14 @@ export class Ownership implements TurnGuard {
 
   /** The store is this broker's alone until `end`. */
   renewed(end: Deadline): void {
-    // An answer that comes after the time it speaks of says nothing.
-    if (this.#lost || end.passed) return;
-    this.#end = end;
+    if (this.#lost) return;
     this.#turn.guard = this;
+    // An answer that comes after the time it speaks of says nothing; and where it is the first, nothing is certain yet.
+    if (end.passed) {
+      if (this.#end === null) this.certain = false;
+      return;
+    }
+    this.#end = end;
     this.#timer?.cancel();
     this.#timer = this.#clock.after(end.remainingMs - end.lengthMs * marginPart, () => this.#doubt(end));
     if (!this.certain) this.#resume();
@@ -55,7 +61,22 @@ export class Ownership implements TurnGuard {
     // What this turn has decided so far may be wrong; what comes from now on is goodbye.
     if (this.certain) this.#turn.keepBytes();
     this.certain = false;
+    this.#waiting = [];
     this.#turn.dropKept();
+  }
+
+  /**
+   * As `certain`, but looks at the clock: for what is rare, and may reach a client in a later turn than the one that
+   * decides it.
+   */
+  check(): boolean {
+    this.mayLeave();
+    return this.certain;
+  }
+
+  /** Calls `run` when the doubt is over, before queues go on; never where the store is lost. */
+  whenCertain(run: () => void): void {
+    if (!this.#lost) this.#waiting.push(run);
   }
 
   // TurnGuard
@@ -70,6 +91,9 @@ export class Ownership implements TurnGuard {
   #doubt(end: Deadline): void {
     if (!this.certain) return;
     if (end.passed) return this.#lapse();
+    // What was decided before leaves before: a process that is stopped from here on would not look at it again.
+    this.#turn.flush();
+    if (!this.certain) return;
     this.certain = false;
     this.#logger.warn({}, "the lease was not renewed in time: stored messages are not handed out until it is");
   }
@@ -85,6 +109,9 @@ export class Ownership implements TurnGuard {
     this.certain = true;
     this.#logger.info({}, "the lease is renewed: stored messages are handed out again");
     this.#turn.releaseKept();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) run();
     this.onCertain();
   }
 }

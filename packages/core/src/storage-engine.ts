@@ -67,6 +67,11 @@ export interface StorageEngine {
   readonly name: string;
   /** False where nothing outlives the process, so that callers need not store at all. */
   readonly persistent: boolean;
+  /**
+   * True where the medium is elsewhere: it is away at times and comes back. Publishers are blocked when too much waits for
+   * it, and not at the first failure as by a disk that is full.
+   */
+  readonly remote: boolean;
   /** Everything with an Lsn up to here is durable. */
   readonly durable: Lsn;
   /** Bytes handed over and not yet durable: publishers are held back by a bound on it. */

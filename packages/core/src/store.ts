@@ -144,11 +144,12 @@ export class Store implements StorageListener, TurnTask {
 
   failed(error: Error): void {
     this.#failing = true;
+    const until = this.engine.remote ? " when too much waits for it" : "";
     this.#logger.error(
       { engine: this.engine.name, error: error.message },
-      "the store cannot write: publishers are blocked",
+      `the store cannot write: publishers are blocked${until}`,
     );
-    this.#alarms.set("disk", "storage", true);
+    if (!this.engine.remote) this.#block();
   }
 
   recovered(): void {
@@ -170,6 +171,11 @@ export class Store implements StorageListener, TurnTask {
     this.#turnMs = 0;
     this.#unflushedBytes = 0;
     this.engine.flush();
+    if (this.#failing && this.publishersHeld) this.#block();
+  }
+
+  #block(): void {
+    this.#alarms.set("disk", "storage", true);
   }
 
   #askFlush(): void {

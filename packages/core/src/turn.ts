@@ -10,6 +10,8 @@ export interface TurnGuard {
 
 /** What has bytes for a client. */
 export interface TurnOutbox extends TurnTask {
+  /** Hands over what is gathered, without waiting for the end of the turn; false where it may not leave for now. */
+  flush(): boolean;
   /** Lets go what it was told to keep. */
   release(): void;
   /** Forgets its bytes, and the connection with them. */
@@ -58,6 +60,11 @@ export class Turn {
       for (const outbox of outboxes) outbox.endTurn();
     }
     this.#keeps = false;
+  }
+
+  /** Lets go what has been gathered in this turn so far. */
+  flush(): void {
+    for (const outbox of this.#outboxes) outbox.flush();
   }
 
   /** Asked whenever bytes are about to leave: false where they have to be handed to `keep` instead. */

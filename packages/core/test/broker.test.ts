@@ -127,4 +127,25 @@ describe("a store that cannot write", () => {
     await declaring;
     expect([told, broker.broker.store.healthy]).toEqual([["low on disk", ""], true]);
   });
+
+  test("does so only when too much waits for it where it is elsewhere, as it comes back", async () => {
+    const storage = new KeepingStorage();
+    storage.remote = true;
+    broker = await TestBroker.open({ storage, limits: { undurableBytesMax: 1000 } });
+    const { alarms, store } = broker.broker;
+    storage.holding = true;
+    storage.fail(new Error("away"));
+    await broker.queue("fleeting", {}, { durable: false });
+    const channel = broker.channel();
+    channel.publish("", "fleeting", "goes on");
+    broker.endTurn();
+    expect([channel.drain("fleeting"), alarms.reason, store.healthy]).toEqual([["goes on"], "", false]);
+    storage.pendingBytes = 1001;
+    channel.publish("", "fleeting", "x");
+    store.put("key", null);
+    broker.endTurn();
+    expect(alarms.reason).toBe("low on disk");
+    storage.work();
+    expect([alarms.reason, store.healthy]).toEqual(["", true]);
+  });
 });

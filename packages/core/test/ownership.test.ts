@@ -4,7 +4,7 @@ import { Deadline } from "../src/deadline.ts";
 import { Outbox, type OutboxTarget } from "../src/outbox.ts";
 import type { QueueSpec } from "../src/queue/queue.ts";
 import { KeepingStorage } from "./fixture/keeping-storage.ts";
-import { TestBroker, type TestChannel } from "./fixture/test-broker.ts";
+import { TestBroker, type TestChannel, until } from "./fixture/test-broker.ts";
 
 const leaseMs = 800;
 const marginMs = 100;
@@ -115,6 +115,32 @@ describe("queues that store", () => {
     renew();
     expect(channel.drain("dead").sort()).toEqual(["expires", "first"]);
   });
+
+  test.each([{ "x-message-ttl": 1000 }, { "x-max-length": 100 }])(
+    "read back nothing that is to be dead-lettered before the renewal: %o",
+    async (bound) => {
+      const limits = { queueWindowMessagesMax: 10, pageMessagesMax: 10 };
+      broker = await TestBroker.open({ storage: (storage = new KeepingStorage()), clock, limits });
+      channel = broker.channel();
+      await broker.exchange("dlx", "fanout");
+      const dead = await broker.queue("dead");
+      await broker.bind("dlx", "dead");
+      await broker.queue("q", { "x-dead-letter-exchange": "dlx", ...bound });
+      const publish = (): void => {
+        for (let count = 0; count < 100; count++) channel.publish("", "q", "old", persistent);
+        broker.endTurn();
+      };
+      publish();
+      renew();
+      clock.advance(leaseMs);
+      if (bound["x-max-length"] !== undefined) publish();
+      clock.advance(1000);
+      for (let turns = 0; turns < 10; turns++) await new Promise<void>((resolve) => setImmediate(resolve));
+      expect(storage.reads).toEqual([]);
+      renew();
+      await until(() => dead.readyCount === 100);
+    },
+  );
 
   test("dead-letter what consumers give up, and what fails too often, after the renewal", async () => {
     await broker.exchange("dlx", "fanout");
@@ -234,6 +260,21 @@ describe("a process that was stopped past its lease", () => {
     expect(channel.sink.takeBodies()).toEqual(["1"]);
   });
 
+  test("dead-letters nothing for a queue that goes on, from where it would leave in a later turn", async () => {
+    await broker.exchange("dlx", "fanout");
+    await broker.queue("dead", {}, fleeting);
+    await broker.bind("dlx", "dead");
+    await broker.queue("short", { "x-message-ttl": 100, "x-dead-letter-exchange": "dlx" });
+    channel.publish("", "short", "expires", persistent);
+    clock.stand(leaseMs);
+    // The timer of the message is due before that of the lease.
+    clock.advance(0);
+    broker.broker.turn.end();
+    expect(channel.drain("dead")).toEqual([]);
+    renew();
+    expect(channel.drain("dead")).toEqual(["expires"]);
+  });
+
   test("trusts no timer either: what a timer has decided before the one of the lease stays here", () => {
     const socket = new Socket();
     const outbox = newOutbox(socket);
@@ -245,11 +286,21 @@ describe("a process that was stopped past its lease", () => {
   });
 });
 
-test("what was handed out in time leaves, though it leaves after the doubt has begun", () => {
+test("what was handed out in time leaves before the doubt begins: nobody looks at the clock for it afterwards", () => {
   const socket = new Socket();
   const outbox = newOutbox(socket);
   encode(outbox, "in time");
   clock.advance(leaseMs - marginMs);
-  broker.broker.turn.end();
   expect(socket.received).toBe("in time");
+});
+
+test("nothing is certain where the lease has ended before it was heard of first", async () => {
+  const late = new KeepingStorage();
+  const other = await TestBroker.open({ storage: late, clock });
+  const end = new Deadline(clock, leaseMs);
+  clock.stand(leaseMs);
+  late.owned(end);
+  expect(other.broker.store.healthy).toBe(false);
+  late.owned(new Deadline(clock, leaseMs));
+  expect(other.broker.store.healthy).toBe(true);
 });

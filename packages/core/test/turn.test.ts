@@ -3,7 +3,7 @@ import { Turn, type TurnOutbox } from "../src/turn.ts";
 
 /** An outbox that notes when it was its turn. */
 function outbox(endTurn: () => void): TurnOutbox {
-  return { endTurn, release: () => {}, drop: () => {} };
+  return { endTurn, flush: () => true, release: () => {}, drop: () => {} };
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

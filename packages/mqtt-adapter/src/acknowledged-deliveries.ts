@@ -57,6 +57,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
   #waiting: WaitingDelivery[] = [];
   #heldPublishes: Flight[] = [];
   #heldReleases: Flight[] = [];
+  #awaitsLease = false;
   /** PUBLISH packets that may leave before an acknowledgement comes. */
   #quota: number;
   /** What the group of `#settleAndRecord` works on. */
@@ -184,6 +185,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     if (count > 0) this.#heldReleases = releases.slice(count);
     const publishes = this.#heldPublishes;
     count = 0;
+    if (publishes.length > 0 && !this.#mayHandOut()) return;
     while (count < publishes.length && (publishes[count] as Flight).durableAt <= durable) count++;
     if (count > 0) {
       this.#heldPublishes = publishes.slice(count);
@@ -240,8 +242,24 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     this.#abandon(flight);
   }
 
+  /** False while what queues had handed out before may be another broker's; goes on by itself after that. */
+  #mayHandOut(): boolean {
+    const { ownership } = this.#store;
+    if (ownership.certain) return true;
+    if (this.#awaitsLease) return false;
+    this.#awaitsLease = true;
+    ownership.whenCertain(() => {
+      this.#awaitsLease = false;
+      if (this.#channel.closed) return;
+      this.durableAdvanced(this.#store.engine.durable);
+      this.#sendWaiting();
+    });
+    return false;
+  }
+
   #sendWaiting(): void {
     const waiting = this.#waiting;
+    if (waiting.length === 0 || !this.#mayHandOut()) return;
     let count = 0;
     while (count < waiting.length && this.#quota > 0) {
       const { message, tag, qos, retain, identifiers, shared, flight } = waiting[count] as WaitingDelivery;
@@ -296,7 +314,7 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     const { tag } = flight;
     this.#forget(flight);
     if (this.#quota < this.#parts.inFlightMax) this.#quota++;
-    if (this.#waiting.length > 0) this.#sendWaiting();
+    this.#sendWaiting();
     if (tag !== 0) this.#channel.ack(tag, false);
   }
 

@@ -77,8 +77,14 @@ export class RetainedFeed implements SlicedTask {
 
   run(steps: number): SliceResult {
     if (this.#ended) return "done";
-    const { host, queue } = this.#parts;
+    const { host, queue, retained } = this.#parts;
     if (queue.deleted) return this.#done();
+    // Another broker may have replaced what is retained here.
+    const { ownership } = host.store;
+    if (!ownership.check()) {
+      ownership.whenCertain(() => retained.work.add(this));
+      return "waits";
+    }
     for (let step = 0; step < steps; step++) {
       if (this.#queueIsFull()) return this.#wait();
       const next = this.#found.next();

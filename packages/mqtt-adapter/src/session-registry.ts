@@ -46,6 +46,8 @@ export interface SessionRegistryParts {
 export class SessionRegistry {
   readonly #parts: SessionRegistryParts;
   readonly #states: Map<string, SessionState>;
+  /** The virtual host is gone. */
+  #cleared = false;
 
   /** Takes up what was stored before the start. */
   constructor(parts: SessionRegistryParts) {
@@ -118,6 +120,7 @@ export class SessionRegistry {
 
   /** Ends every session; the virtual host is being deleted, so nobody would get a will. */
   endAll(): void {
+    this.#cleared = true;
     for (const state of [...this.#states.values()]) {
       state.will = null;
       this.#end(state);
@@ -170,7 +173,15 @@ export class SessionRegistry {
     const { will } = state;
     state.will = null;
     state.willDueAtMs = 0;
-    if (will !== null) this.#parts.publishWill(will);
+    if (will === null) return;
+    const { host, publishWill } = this.#parts;
+    const { ownership } = host.store;
+    // One that is stored may have been sent by another broker.
+    if (!state.persistent || ownership.check()) publishWill(will);
+    else
+      ownership.whenCertain(() => {
+        if (!this.#cleared) publishWill(will);
+      });
   }
 
   /** A will and a session that end together do so in one piece. */

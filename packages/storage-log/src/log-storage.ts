@@ -54,6 +54,7 @@ export function openLogStorage(options: LogStorageOptions): StorageEngine {
 class LogStorage implements StorageEngine {
   readonly name = "embedded";
   readonly persistent = true;
+  readonly remote = false;
   readonly #options: LogStorageOptions;
   readonly #segmentBytes: number;
   readonly #logger: Logger;

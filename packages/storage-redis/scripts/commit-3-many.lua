@@ -20,7 +20,7 @@
 --
 -- What fails in a transaction does not keep the rest of it from being done. So the first part changes nothing where an XADD
 -- would fail, the last part does nothing where one did, and puts the names back before all else: nothing that may fail
--- stands between. An open gate is never seen, except in an append-only file that was cut off (mend-1-many.lua).
+-- stands between. An open gate is never seen, except in an append-only file that was cut off (mend-2-many.lua).
 local state = redis.call('HMGET', KEYS[1], 'writer', 'number', 'by')
 if state[1] ~= ARGV[1] then return redis.error_reply('FENCED another broker has taken over') end
 local last = tonumber(state[2] or '0')
@@ -58,12 +58,13 @@ if ARGV[4] == 'g' then
   end
   for at = 5, #ARGV, 3 do
     local key, gate = KEYS[tonumber(ARGV[at])], KEYS[tonumber(ARGV[at + 1])]
-    if redis.call('EXISTS', key) == 1 then
-      redis.call('RENAME', key, gate)
-    else
-      redis.call('XGROUP', 'CREATE', gate, 'gate', '$', 'MKSTREAM')
-      redis.call('XGROUP', 'DESTROY', gate, 'gate')
+    -- It is made under its own name: where the file has entries there that a torn transaction left (mend-2-many.lua),
+    -- they go along, and nothing is put over them.
+    if redis.call('EXISTS', key) == 0 then
+      redis.call('XGROUP', 'CREATE', key, 'gate', '$', 'MKSTREAM')
+      redis.call('XGROUP', 'DESTROY', key, 'gate')
     end
+    redis.call('RENAME', key, gate)
   end
   return 1
 end

@@ -80,6 +80,7 @@ export class CommitLoop {
   #lineBytes = 0;
   #waiting = false;
   #lastNumber: number;
+  #durableNumber: number;
   /** Grows with each failure: answers to what was sent before are of no interest. */
   #attempt = 0;
   #retryMs = retryMsMin;
@@ -91,8 +92,14 @@ export class CommitLoop {
     this.#options = options;
     this.gathering = new Commit(this.#pool);
     this.#lastNumber = options.lastNumber;
+    this.#durableNumber = options.lastNumber;
     this.lastLsn = options.lastLsn;
     this.durable = options.lastLsn;
+  }
+
+  /** What Redis' state says of this broker's commits where it has forgotten none: the number may be higher. */
+  get known(): { readonly writer: string; readonly lastNumber: number } {
+    return { writer: this.#options.writer, lastNumber: this.#durableNumber };
   }
 
   /** Bytes of messages and definitions that are not durable. */
@@ -236,6 +243,7 @@ export class CommitLoop {
       this.#lineBytes -= commit.bytes;
       this.commits++;
       this.durable = commit.lastLsn;
+      this.#durableNumber = number;
       this.#kept.keep({ number, call, bytes: commit.bytes, writers: commit.writers });
       this.#options.committed(commit);
     }

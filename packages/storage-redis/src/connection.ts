@@ -202,19 +202,19 @@ export class RedisConnection {
   #answered(client: RedisClient): void {
     if (this.#client !== client) return;
     this.#unanswered--;
-    this.#progressAtMs = this.#options.clock.nowMs();
+    this.#progressAtMs = this.#options.clock.monotonicMs();
   }
 
   /** Gives the connection up where commands wait and nothing has come back for a time. */
   #watch(client: RedisClient): void {
     const { clock, answerTimeoutMs } = this.#options;
-    this.#progressAtMs = clock.nowMs();
+    this.#progressAtMs = clock.monotonicMs();
     if (this.#timer !== null) return;
     const look = (afterMs: number): void => {
       this.#timer = clock.after(afterMs, () => {
         this.#timer = null;
         if (this.#client !== client || this.#unanswered === 0) return;
-        const leftMs = this.#progressAtMs + answerTimeoutMs - clock.nowMs();
+        const leftMs = this.#progressAtMs + answerTimeoutMs - clock.monotonicMs();
         if (leftMs > 0) look(leftMs);
         else this.#drop(client, new Error(`Redis has not answered for ${answerTimeoutMs} ms`));
       });

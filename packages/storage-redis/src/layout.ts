@@ -5,6 +5,7 @@
  *     jackalope:{NAME:HOME}:lease          who holds the home, with a time limit
  *     jackalope:{NAME:HOME}:state          hash: layout, epoch, writer, number, lsn, by
  *     jackalope:{NAME:HOME}:definitions    hash: queues, exchanges, users, retained messages, sessions
+ *     …:copy                               what takes their place when a broker begins to lead (scripts/restate-3.lua)
  *     jackalope:{NAME:HOME}:streams        set: the queues that have or had a stream
  *     jackalope:{NAME:HOME}:queue:ID       stream: the messages of one queue
  *     jackalope:{NAME:HOME}:queue:0        stream: messages that several queues hold, one copy
@@ -58,6 +59,7 @@ export class Keys {
   readonly lease: string;
   readonly state: string;
   readonly definitions: string;
+  readonly definitionsCopy: string;
   readonly streams: string;
   /** A channel that tells of a lease given back. */
   readonly released: string;
@@ -67,6 +69,7 @@ export class Keys {
     this.lease = `${this.prefix}lease`;
     this.state = `${this.prefix}state`;
     this.definitions = `${this.prefix}definitions`;
+    this.definitionsCopy = `${this.definitions}:copy`;
     this.streams = `${this.prefix}streams`;
     this.released = `${this.prefix}released`;
   }

@@ -27,6 +27,7 @@ export interface LeaseOptions {
 /** Renewals in the time that the lease holds, and tries where one failed: the lease is doubted before its end. */
 const renewals = 4;
 const renewalTries = 16;
+const retryMsMax = 1000;
 const pollMsMax = 250;
 /** Giving the lease back is given up after this time: it ends by itself. */
 const releaseTimeoutMs = 1000;
@@ -193,25 +194,32 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { keys, leaseMs, clock, lost, renewed, logger } = this.#options;
+    const { leaseMs, clock, lost, renewed } = this.#options;
     const end = new Deadline(clock, leaseMs);
-    let delayMs = leaseMs / renewals;
+    const kept = await this.#keep();
+    if (this.#closed) return;
+    if (kept === false) {
+      this.writer = "";
+      lost(new LeaseLostError());
+      return;
+    }
+    this.#renewLater(kept === null ? Math.min(retryMsMax, leaseMs / renewalTries) : leaseMs / renewals);
+    if (kept === null) return;
+    this.#told = "";
+    this.end = end;
+    renewed(end);
+  }
+
+  /** False where another broker has the lease, null where Redis does not answer. */
+  async #keep(): Promise<boolean | null> {
+    const { keys, leaseMs, logger } = this.#options;
     try {
       const args = [this.owner, leaseMs, this.writer];
-      const reply = await this.#connection.script("renew", [keys.lease, keys.state], args);
-      if (reply === 0 && !this.#closed) {
-        this.writer = "";
-        lost(new LeaseLostError());
-        return;
-      }
-      this.#told = "";
-      this.end = end;
-      if (!this.#closed) renewed(end);
+      return (await this.#connection.script("renew", [keys.lease, keys.state], args)) !== 0;
     } catch (error) {
       const warn = (text: string): void => logger.warn({ error: text }, "cannot renew the lease, trying again");
       this.#tell((error as Error).message, warn);
-      delayMs = leaseMs / renewalTries;
+      return null;
     }
-    this.#renewLater(delayMs);
   }
 }

@@ -5,21 +5,28 @@ import type { Entry } from "./entry.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EntryWriter } from "./entry-writer.ts";
 import { entryId, type Keys } from "./layout.ts";
+import { LeaseLostError } from "./redis-error.ts";
 import type { Unsettled } from "./unsettled.ts";
+
+export interface MessageReaderOptions {
+  readonly connection: RedisConnection;
+  readonly keys: Keys;
+  readonly unsettled: Unsettled;
+  /** What Redis' state has to say before an entry that it lacks is lost: the writer, and the last commit it answered. */
+  readonly known: () => { readonly writer: string; readonly lastNumber: number };
+  /** An entry with unsettled messages that Redis had for certain is there no more. */
+  readonly lost: (error: LeaseLostError) => void;
+}
 
 /** Reads messages back: from commits that Redis has not answered yet, and from its streams. */
 export class MessageReader {
-  readonly #connection: RedisConnection;
-  readonly #keys: Keys;
-  readonly #unsettled: Unsettled;
+  readonly #options: MessageReaderOptions;
   readonly #entries = new EntryReader();
   /** Entries that Redis does not have for certain. */
   readonly #pending = new Map<Entry, EntryWriter>();
 
-  constructor(connection: RedisConnection, keys: Keys, unsettled: Unsettled) {
-    this.#connection = connection;
-    this.#keys = keys;
-    this.#unsettled = unsettled;
+  constructor(options: MessageReaderOptions) {
+    this.#options = options;
   }
 
   /** An entry was begun. */
@@ -54,7 +61,7 @@ export class MessageReader {
     let last: Entry | null = null;
     for (const lsn of lsns) {
       const entry: Entry =
-        last !== null && last.placeOf(lsn) >= 0 ? last : (this.#unsettled.findAnywhere(lsn) ?? missing(lsn));
+        last !== null && last.placeOf(lsn) >= 0 ? last : (this.#options.unsettled.findAnywhere(lsn) ?? missing(lsn));
       if (entry.isSettled(entry.placeOf(lsn))) missing(lsn);
       const wanted = byEntry.get(entry);
       if (wanted === undefined) byEntry.set(entry, new Set([lsn]));
@@ -65,16 +72,35 @@ export class MessageReader {
   }
 
   async #readEntry(entry: Entry, wanted: ReadonlySet<Lsn>, into: Map<Lsn, Message>): Promise<void> {
+    const { connection, keys } = this.#options;
     const id = entryId(entry.idLsn);
-    const reply = await this.#connection.send("XRANGE", [this.#keys.stream(entry.streamId), id, id]);
+    const reply = await connection.send("XRANGE", [keys.stream(entry.streamId), id, id]);
     const [row] = reply as unknown as readonly (readonly [Buffer, readonly Buffer[]])[];
-    if (row === undefined) return;
+    if (row === undefined) {
+      await this.#tellWhereLost(entry);
+      return;
+    }
     const fields = fieldsOf(row[1]);
     const index = fields.get("index");
     const routes = fields.get("routes")?.toString();
     const data = fields.get("data");
     if (index === undefined || routes === undefined || data === undefined) return;
     this.#entries.read({ index, routes, data }, entry.firstLsn, wanted, into);
+  }
+
+  /**
+   * An entry that was not found is lost where nothing of it was settled on the way, and Redis has all commits that it had
+   * confirmed: after a fail-over some may be written again only now.
+   */
+  async #tellWhereLost(entry: Entry): Promise<void> {
+    const { connection, keys, known, lost } = this.#options;
+    // Where something is left of it, what deletes it is sent behind this question at the earliest.
+    if (entry.remaining === 0) return;
+    const { writer, lastNumber } = known();
+    const id = entryId(entry.idLsn);
+    const stream = keys.stream(entry.streamId);
+    if ((await connection.script("missing", [keys.state, stream], [writer, lastNumber, id])) !== 1) return;
+    lost(new LeaseLostError(`Redis has lost messages that nobody has settled: ${stream} has no entry ${id}`));
   }
 }
 

@@ -2,7 +2,7 @@ import type { Entry } from "./entry.ts";
 
 /**
  * Finds entries of one stream that hold messages of another one: one that was moved may stand beside the one that it came
- * from where Redis had lost the commit and brings a part of it back (scripts/mend-1-many.lua). The first of them counts:
+ * from where Redis had lost the commit and brings a part of it back (scripts/mend-2-many.lua). The first of them counts:
  * it has everything that is not settled.
  */
 export class MovedEntries {

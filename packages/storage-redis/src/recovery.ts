@@ -22,7 +22,7 @@ const streamsAtOnce = 32;
 const mendedAtOnce = 500;
 /**
  * Lsns that a new leader leaves out: more than a commit has. A commit of the one before that was lost in Redis' file may
- * come back with the next start of Redis (scripts/mend-1-many.lua), in the place that it had: its entries must not have
+ * come back with the next start of Redis (scripts/mend-2-many.lua), in the place that it had: its entries must not have
  * the ids of later ones, or Redis would refuse those.
  */
 const lsnsLeftOut = 2 ** 24;
@@ -49,7 +49,7 @@ export interface Recovered {
 
 /**
  * Reads everything back: definitions, and what is unsettled, without bodies. Changes nothing but what a crash of Redis has
- * left (scripts/mend-1-many.lua), and may be begun again.
+ * left, or may have left in its file (scripts/mend-2-many.lua, restate-3.lua), and may be begun again.
  */
 export class Recovery {
   readonly #connection: RedisConnection;
@@ -116,16 +116,23 @@ export class Recovery {
 
   async #readDefinitions(): Promise<Map<string, Buffer>> {
     const definitions = new Map<string, Buffer>();
-    // HSCAN may bring a field twice. The values are copied, as they are parts of large answers.
-    await this.#scan("HSCAN", this.#keys.definitions, (fields) => {
+    const { state, definitions: key, definitionsCopy } = this.#keys;
+    let cursor = "0";
+    do {
+      const args = [this.#writer, cursor, scanCount];
+      const reply = await this.#connection.script("restate", [state, key, definitionsCopy], args);
+      const [next, fields] = reply as readonly [Reply, readonly Reply[]];
+      // A field may come twice. The values are copied, as they are parts of large answers.
       for (const [name, value] of fieldsOf(fields)) definitions.set(name, Buffer.from(value));
-    });
+      cursor = String(next);
+    } while (cursor !== "0");
     return definitions;
   }
 
   async #readStreamList(): Promise<readonly number[]> {
     const streams = new Set<number>();
     await this.#scan("SSCAN", this.#keys.streams, (members) => {
+      // An empty one, which a crash may leave (scripts/mend-2-many.lua), is 0: the shared stream is looked at in vain.
       for (const member of members) streams.add(Number(String(member)));
     });
     return [...streams].sort((left, right) => left - right);
@@ -144,8 +151,10 @@ export class Recovery {
   async #mend(streams: readonly number[]): Promise<void> {
     let found = 0;
     for (let at = 0; at < streams.length; at += mendedAtOnce) {
-      const names = streams.slice(at, at + mendedAtOnce).flatMap((id) => [this.#keys.stream(id), this.#keys.gate(id)]);
-      found += Number(await this.#connection.script("mend", [this.#keys.state, ...names], [this.#writer]));
+      const ids = streams.slice(at, at + mendedAtOnce);
+      const names = ids.flatMap((id) => [this.#keys.stream(id), this.#keys.gate(id)]);
+      const keys = [this.#keys.state, this.#keys.streams, ...names];
+      found += Number(await this.#connection.script("mend", keys, [this.#writer, ...ids]));
     }
     if (found === 0) return;
     this.#connection.logger.warn({ streams: found }, "streams in Redis stood under other names: put back");

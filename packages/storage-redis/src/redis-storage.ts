@@ -48,6 +48,7 @@ export function openRedisStorage(options: RedisStorageOptions): StorageEngine {
 class RedisStorage implements StorageEngine {
   readonly name = "redis";
   readonly persistent = true;
+  readonly remote = true;
   readonly #options: RedisStorageOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -97,7 +98,13 @@ class RedisStorage implements StorageEngine {
       acquired: () => options.onLease?.(),
       renewed: (end) => this.#listener?.ownedUntil(end),
     });
-    this.#reader = new MessageReader(this.#connection, this.#keys, this.#unsettled);
+    this.#reader = new MessageReader({
+      connection: this.#connection,
+      keys: this.#keys,
+      unsettled: this.#unsettled,
+      known: () => this.#opened().known,
+      lost: (error) => this.#leaseLost(error),
+    });
   }
 
   get durable(): Lsn {

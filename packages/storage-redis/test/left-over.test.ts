@@ -76,6 +76,24 @@ test("what came under the stream's own name meanwhile goes behind it, in place o
   expect(await storedNumbers(options, 1)).toEqual(numbers(1, 24));
 });
 
+test("what a crash has left of the copying of definitions is none of them", async () => {
+  const store = await open(options);
+  await store.commit(store.engine.put("name", Buffer.from("value")));
+  await store.engine.close();
+  const prefix = stream.replace("queue:1", "");
+  await server.admin.hset(`${prefix}definitions`, "", "");
+  await server.admin.hset(`${prefix}definitions:copy`, { "": "", name: "before", other: "before" });
+  await server.admin.sadd(`${prefix}streams`, "");
+  const next = await open(options);
+  expect(next.definitions).toEqual(new Map([["name", Buffer.from("value")]]));
+  await next.commit(appendNumbers(next, [1], 0, 5));
+  await next.engine.close();
+  expect(await storedNumbers(options, 1)).toEqual(numbers(0, 5));
+  expect(await server.admin.hgetall(`${prefix}definitions`)).toEqual({ name: "value" });
+  expect(await server.admin.exists(`${prefix}definitions:copy`)).toBe(0);
+  expect(await server.admin.smembers(`${prefix}streams`)).toEqual(["1"]);
+});
+
 test("a gate that holds nothing that counts goes", async () => {
   const store = await open(options);
   await store.commit(appendNumbers(store, [1], 0, 5));
@@ -86,9 +104,11 @@ test("a gate that holds nothing that counts goes", async () => {
   expect(await server.admin.exists(`${stream}:gate`)).toBe(0);
 });
 
-test("a stream is put back where Redis is out of memory, too", async () => {
+test("a stream is put back, and definitions are read, where Redis is out of memory, too", async () => {
   const own = await RedisServer.start();
   const store = await open({ ...options, address: own.address });
+  const definitions = numbers(0, 1000).map((number) => [`name ${number}`, Buffer.alloc(200, number)] as const);
+  for (const [name, value] of definitions) store.engine.put(name, value);
   await store.commit(appendNumbers(store, [1], 0, 5));
   await store.engine.close();
   const rows = await own.admin.xrangeBuffer(stream, "-", "+");
@@ -97,6 +117,7 @@ test("a stream is put back where Redis is out of memory, too", async () => {
   await own.admin.config("SET", "maxmemory", "1");
   const next = await open({ ...options, address: own.address });
   expect(await numbersOf(next, 1)).toEqual([...numbers(0, 5), ...numbers(0, 5)]);
+  expect(next.definitions).toEqual(new Map(definitions));
   await own.admin.config("SET", "maxmemory", "0");
   await next.engine.close();
   await own.discard();

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { RedisStorageOptions } from "../src/index.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { LeaseLostError, RedisStorageOptions } from "../src/index.ts";
 import { appendNumbers, numbers, open, storedNumbers } from "./fixture/numbered.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
 import { TcpProxy } from "./fixture/tcp-proxy.ts";
@@ -9,6 +9,7 @@ let server: RedisServer;
 let proxy: TcpProxy;
 let clusters = 0;
 let options: RedisStorageOptions;
+let lost: LeaseLostError[];
 
 beforeAll(async () => {
   server = await RedisServer.start(["--appendonly", "yes", "--appendfsync", "always"]);
@@ -20,8 +21,11 @@ afterAll(async () => {
 });
 beforeEach(() => {
   proxy.release();
-  options = { address: proxy.address, cluster: `outage-${++clusters}`, answerTimeoutMs: 1000 };
+  lost = [];
+  const onLeaseLost = (error: LeaseLostError): void => void lost.push(error);
+  options = { address: proxy.address, cluster: `outage-${++clusters}`, answerTimeoutMs: 1000, onLeaseLost };
 });
+afterEach(() => expect(lost).toEqual([]));
 
 describe("Redis that goes away and comes back", () => {
   test.each(["SIGKILL", "SIGTERM"] as const)("with %s under load loses and doubles nothing", async (signal) => {
@@ -29,6 +33,7 @@ describe("Redis that goes away and comes back", () => {
     let appended = 0;
     let settled = 0;
     const lsns: number[] = [];
+    const readOutcomes = new Set<string>();
     for (let round = 0; round < 4; round++) {
       const killed = (async () => {
         await until("some commits", () => store.engine.durable > appended / 2);
@@ -42,12 +47,18 @@ describe("Redis that goes away and comes back", () => {
           if (settled % 10 !== 0) store.engine.settle(1, lsns[settled] as number);
         }
         store.engine.flush();
+        // Of an entry that is there until the end, whether Redis answers or not.
+        store.engine.read([lsns[0] as number]).then(
+          () => readOutcomes.add("read"),
+          () => readOutcomes.add("refused"),
+        );
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
       await killed;
       await until("it goes on", () => store.engine.durable >= (lsns.at(-1) as number));
     }
     expect(store.failures.length).toBeGreaterThanOrEqual(4);
+    expect([...readOutcomes].sort()).toEqual(["read", "refused"]);
     // Where everything was durable before Redis went, the engine may be on its way back still.
     await store.until(() => store.recoveries === store.failures.length);
     await store.engine.close();

@@ -1,9 +1,14 @@
 import { testMessage } from "@jackalope/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { CorruptStreamError } from "../src/index.ts";
+import { scripts } from "../src/scripts.ts";
 import { appendNumbers, numbers, numbersOf, open, storedNumbers } from "./fixture/numbered.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
 import { TcpProxy } from "./fixture/tcp-proxy.ts";
+import { until } from "./fixture/until.ts";
+
+/** What a broker's two connections send before they ask for anything. */
+const scriptBytes = Object.values(scripts).reduce((bytes, { lua }) => bytes + lua.length * 2, 0);
 
 let server: RedisServer;
 let clusters = 0;
@@ -103,7 +108,7 @@ test("recovery that is cut off begins again, and tells everything once", async (
     await store.commit(appendNumbers(store, [1 + (from % 5)], from, 3));
   }
   await store.engine.close();
-  for (const bytes of [700, 9500, 10_200, 11_500]) {
+  for (const bytes of [700, scriptBytes + 400, scriptBytes + 1000, scriptBytes + 1700]) {
     const proxy = await TcpProxy.start(server.port);
     proxy.cutAfter(bytes);
     const next = await open({ ...options, address: proxy.address });
@@ -118,6 +123,64 @@ test("recovery that is cut off begins again, and tells everything once", async (
     numbers(0, 300).filter((number) => (number - (number % 3)) % 5 === 0),
   );
 });
+
+test("definitions are whole wherever the reading of them ends, and come once", async () => {
+  const store = await open(options);
+  for (let index = 0; index < 2000; index++) store.engine.put(`name ${index}`, Buffer.alloc(100, index));
+  await store.commit(store.engine.put("last", Buffer.of(1)));
+  await store.engine.close();
+  const stored = await storedDefinitions();
+  expect(stored.size).toBe(2001);
+  let cutWithin = 0;
+  for (let bytes = 500; bytes < 6000; bytes += 500) {
+    const proxy = await TcpProxy.start(server.port);
+    proxy.cutAfter(scriptBytes + bytes, true);
+    const opening = open({ ...options, address: proxy.address });
+    await until("it is cut off", () => proxy.refusing);
+    if ((await server.admin.exists(`${prefix}definitions:copy`)) === 1) cutWithin++;
+    expect(differences(await storedDefinitions(), stored)).toEqual([]);
+    proxy.refusing = false;
+    const next = await opening;
+    expect(differences(next.definitions, stored)).toEqual([]);
+    expect(differences(await storedDefinitions(), stored)).toEqual([]);
+    await next.engine.close();
+    await proxy.close();
+  }
+  expect(cutWithin).toBeGreaterThan(3);
+});
+
+test("definitions stay where not all of them were found, as on a server that another cursor was of", async () => {
+  const store = await open(options);
+  for (let index = 0; index < 2000; index++) store.engine.put(`name ${index}`, Buffer.alloc(100, index));
+  await store.commit(store.engine.put("last", Buffer.of(1)));
+  const stored = await storedDefinitions();
+  const writer = (await server.admin.hget(`${prefix}state`, "writer")) as string;
+  const keys = ["state", "definitions", "definitions:copy"].map((name) => `${prefix}${name}`);
+  const page = async (by: string, cursor: string): Promise<string> => {
+    const reply = await server.admin.eval(scripts.restate.lua, 3, ...keys, by, cursor, 100);
+    return String((reply as [string])[0]);
+  };
+  await expect(page("0:another", "0")).rejects.toThrow("FENCED");
+  let cursor = await page(writer, "0");
+  await server.admin.hdel(`${prefix}definitions:copy`, ...(await server.admin.hkeys(`${prefix}definitions:copy`)));
+  await expect(
+    (async () => {
+      while (cursor !== "0") cursor = await page(writer, cursor);
+    })(),
+  ).rejects.toThrow("RESTARTED");
+  expect(differences(await storedDefinitions(), stored)).toEqual([]);
+  await store.engine.close();
+});
+
+async function storedDefinitions(): Promise<Map<string, Buffer>> {
+  return new Map(Object.entries(await server.admin.hgetallBuffer(`${prefix}definitions`)));
+}
+
+/** Names that are in one of them only, or with another value. */
+function differences(left: ReadonlyMap<string, Buffer>, right: ReadonlyMap<string, Buffer>): string[] {
+  const names = new Set([...left.keys(), ...right.keys()]);
+  return [...names].filter((name) => left.get(name)?.equals(right.get(name) ?? Buffer.alloc(0)) !== true);
+}
 
 test("many streams come up in the order of their messages", async () => {
   const store = await open(options);

@@ -38,6 +38,7 @@ test("a user with just the rights that it needs is enough", async () => {
   const address = `redis://broker:word@127.0.0.1:${server.port}/0`;
   const log = new Recorder();
   const store = await open({ address, logger: log });
+  store.engine.put("name", Buffer.from("value"));
   await store.commit(appendNumbers(store, [1, 2], 0, 5, 5000));
   await store.commit(store.engine.settle(1, store.engine.durable));
   await store.engine.close();

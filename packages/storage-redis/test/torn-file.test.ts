@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RedisStorageOptions } from "../src/index.ts";
 import { appendNumbers, numbers, numbersOf, open } from "./fixture/numbered.ts";
 import { RedisServer } from "./fixture/redis-server.ts";
-import { lastTransaction, tear } from "./fixture/torn-file.ts";
+import { lastTransaction, tear, tearLastTransaction } from "./fixture/torn-file.ts";
 
 /**
  * Redis cuts an append-only file that ends within a transaction behind the last whole command, not before MULTI. What is
@@ -30,10 +30,7 @@ async function crash(write: (store: OpenedStorage) => number, tornAt: (names: re
   await store.commit(lost);
   await server.kill();
   await store.engine.close();
-  const transaction = await lastTransaction(server);
-  const command = transaction[tornAt(transaction.map(({ name }) => name))];
-  if (command === undefined) throw new Error("no such command");
-  await tear(server, command);
+  await tearLastTransaction(server, tornAt);
   await server.run();
   await server.admin.del("jackalope:{torn:0}:lease");
   return { durable };

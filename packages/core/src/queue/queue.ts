@@ -185,9 +185,10 @@ export class Queue implements FilteredQueue {
     if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
   }
 
-  /** Hands out what gathered while nothing might be handed out. */
+  /** Hands out what gathered, and drops what ran out or over, while nothing might be handed out. */
   resume(): void {
     for (const { entry, reason } of this.#dying.splice(0)) this.#die(entry, reason);
+    if (this.#bounded) this.#dropOverflow();
     this.dispatch();
     this.#wakePageWaiters();
   }
@@ -195,6 +196,11 @@ export class Queue implements FilteredQueue {
   /** True where what is stored may be somebody else's by now. Messages of queues that do not store are nobody else's. */
   get #withheld(): boolean {
     return this.stores && !this.#host.store.ownership.certain;
+  }
+
+  /** True where nothing may be dead-lettered; what runs out or over stays ready, and in the store, until it may. */
+  get #keepsDead(): boolean {
+    return this.options.deadLetterExchange !== null && this.#withheld;
   }
 
   #deliverReady(): void {
@@ -329,6 +335,7 @@ export class Queue implements FilteredQueue {
   dropExpired(): void {
     this.#expiryAtMs = 0;
     this.#expiryAwaitsPage = false;
+    if (this.#keepsDead) return;
     for (const list of this.ready.lists) this.#dropExpiredOf(list);
     if (this.ready.count === 0) this.#mayExpire = false;
   }
@@ -388,7 +395,7 @@ export class Queue implements FilteredQueue {
   }
 
   #dropOverflow(): void {
-    if (this.options.overflow !== "drop-head") return;
+    if (this.options.overflow !== "drop-head" || this.#keepsDead) return;
     const { lengthMax, lengthBytesMax } = this.options;
     const over = (): boolean =>
       (lengthMax >= 0 && this.ready.count > lengthMax) ||

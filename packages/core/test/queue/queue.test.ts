@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { PublishResult } from "../../src/channel/publish-result.ts";
+import { KeepingStorage } from "../fixture/keeping-storage.ts";
 import { TestBroker, type TestChannel } from "../fixture/test-broker.ts";
 
 let broker: TestBroker;
@@ -311,8 +312,23 @@ describe("the end of a queue", () => {
     await broker.queue("q");
     for (const body of ["1", "2", "3"]) channel.publish("", "q", body);
     const got = channel.get("q", false);
-    expect(broker.client.purgeQueue("q")).toBe(2);
+    expect(await broker.client.purgeQueue("q")).toBe(2);
     channel.channel.reject(got?.deliveryTag ?? 0, false, true, "nack");
     expect(channel.drain("q")).toEqual(["1"]);
+  });
+
+  test("purge is answered when it is durable", async () => {
+    const storage = new KeepingStorage();
+    broker = await TestBroker.open({ storage });
+    await broker.queue("q");
+    broker.channel().publish("", "q", "1", { deliveryMode: 2 });
+    storage.holding = true;
+    let purged = -1;
+    const purging = broker.client.purgeQueue("q").then((count) => (purged = count));
+    broker.endTurn();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect([purged, ready("q")]).toEqual([-1, 0]);
+    storage.commit();
+    expect([await purging, storage.disk.unsettled]).toEqual([1, 0]);
   });
 });

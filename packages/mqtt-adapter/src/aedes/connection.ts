@@ -138,7 +138,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
     const identity = await identifyClient(packet, this.#transport, host);
     if (this.#phase !== "authenticating") return;
     // aedes sends what it has for a session at once, and another broker may have sent that.
-    if (!packet.clean && !host.broker.store.ownership.certain) {
+    if (!packet.clean && !host.broker.store.ownership.check()) {
       throw new MqttError(reasonCodes.serverUnavailable, "MQTT 3.1.1 3.2.2.3", "the lease of the store is not renewed");
     }
     this.#identity = identity;

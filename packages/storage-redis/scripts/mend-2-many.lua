@@ -1,6 +1,6 @@
--- Sees to it that each stream stands under its own name, for a broker that begins to lead.
---   KEYS  1 state   then streams, each with its gate behind it
---   ARGV  1 the writer
+-- Sees to it that each stream stands under its own name and in the list, for a broker that begins to lead.
+--   KEYS  1 state   2 streams   then streams, each with its gate behind it
+--   ARGV  1 the writer   then the queues of these streams
 -- Returns how many streams stood at their gates.
 --
 -- A transaction leaves no gate open (commit-3-many.lua). But Redis and Valkey (seen with 7.0, known of all before Valkey's
@@ -9,7 +9,8 @@
 -- all, those of the lost transaction first. Its RENAME would take a stream away from under all that was written since.
 --
 -- So each stream is given its gate's name for a moment before anything is written to it. These two RENAMEs change nothing,
--- but they stand in the file behind what a lost transaction has left there, and undo it when the file is read.
+-- but they stand in the file behind what a lost transaction has left there, and undo it when the file is read. As for the
+-- list, what the transaction has put into it has to stay: entries may be there, of which nothing is stored elsewhere.
 if redis.call('HGET', KEYS[1], 'writer') ~= ARGV[1] then
   return redis.error_reply('FENCED another broker has taken over')
 end
@@ -60,7 +61,7 @@ local function join(key, gate)
 end
 
 local found = 0
-for at = 2, #KEYS, 2 do
+for at = 3, #KEYS, 2 do
   local key, gate = KEYS[at], KEYS[at + 1]
   if redis.call('EXISTS', gate) == 1 then
     found = found + 1
@@ -72,4 +73,9 @@ for at = 2, #KEYS, 2 do
     redis.call('RENAME', gate, key)
   end
 end
+-- Where nothing was new to the set the command would not be written to the file. The first of these lets the second go
+-- on where Redis is out of memory, too.
+redis.call('SREM', KEYS[2], '')
+redis.call('SADD', KEYS[2], '', unpack(ARGV, 2))
+redis.call('SREM', KEYS[2], '')
 return found
