@@ -38,6 +38,8 @@ export interface BrokerOptions {
 
 const guest: DefaultUser = { name: "guest", password: "guest", tags: ["administrator"] };
 const defaultVirtualHost = "/";
+/** More than a broker can have declared without an answer of the store: four commits of 4096 definitions. */
+const unconfirmedQueuesMax = 16_384;
 
 /** The broker without a wire: virtual hosts, users, connections, and the store behind them. */
 export class Broker implements BrokerParts {
@@ -190,6 +192,9 @@ export class Broker implements BrokerParts {
     await this.store.engine.recover(this.store, recovery);
     recovery.build();
     recovery.begin();
+    // What the broker before had not confirmed may come back from a remote medium much later (docs/redis.md, "An append-only
+    // file that was torn"), and declare queues: nobody else gets their ids.
+    if (this.store.engine.remote && this.#virtualHosts.size > 0) this.#lastQueueId += unconfirmedQueuesMax;
     for (const orphan of recovery.orphans) this.store.settle(orphan.queueId, orphan.lsn);
     if (this.#virtualHosts.size === 0) await this.#makeDefaults(defaultUser);
     const fields = { engine: this.store.engine.name, messages: recovery.messageCount };

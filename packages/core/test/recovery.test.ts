@@ -229,4 +229,16 @@ describe("a restart", () => {
       { numRuns: 150 },
     );
   });
+
+  test("ids of queues that a remote medium may still bring up are not given again", async () => {
+    const disk = new Disk();
+    const ids: number[] = [];
+    for (const name of ["a", "b"]) {
+      const storage = new KeepingStorage(disk);
+      storage.remote = true;
+      const broker = await TestBroker.open({ storage });
+      ids.push((await broker.queue(name)).id);
+    }
+    expect(ids).toEqual([1, 16_386]);
+  });
 });
