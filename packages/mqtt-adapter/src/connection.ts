@@ -185,6 +185,7 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   }
 
   #handshakeTimedOut(): void {
+    if (this.session.loginTimedOut()) return;
     this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
     this.destroy();
   }

@@ -103,6 +103,13 @@ export class Session implements PacketHandler {
     this.await(new Login(this, packet).run());
   }
 
+  /** The time for the login is over. False where the client has not asked for one, and there is nothing to answer. */
+  loginTimedOut(): boolean {
+    if (this.phase !== "authenticating") return false;
+    this.#end(reasonCodes.serverUnavailable, "3.2.2.2", "the session could not be stored in time");
+    return true;
+  }
+
   /** Null where nothing that the client still says matters. */
   #running(): OpenSession | null {
     return this.phase === "running" ? this.#open : null;

@@ -1,5 +1,13 @@
 import { connect } from "node:tls";
-import { certificate, clientCertificate, clientPrivateKey, FakeClock, privateKey, until } from "@jackalope/testkit";
+import {
+  certificate,
+  clientCertificate,
+  clientPrivateKey,
+  FakeClock,
+  HeldStorage,
+  privateKey,
+  until,
+} from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { startAdapter } from "./adapter-fixture.ts";
 import { type ConnectOptions, RawClient } from "./raw-client.ts";
@@ -93,6 +101,21 @@ describe("CONNECT", () => {
     clock.advance(10_000);
     await client.end();
     expect(fixture.log.join()).toContain("login timed out");
+  });
+
+  it("for a session that cannot be stored is answered at the time limit, by both versions' server unavailable", async () => {
+    const [clock, storage] = [new FakeClock(), new HeldStorage()];
+    const fixture = await startAdapter({ clock, storage });
+    const clients = await Promise.all([fixture.socket(), fixture.socket()]);
+    storage.hold();
+    clients[0].sendConnect({ clientId: "a", protocolVersion: 5, properties: { sessionExpiryInterval: 100 } });
+    clients[1].sendConnect({ clientId: "b", protocolVersion: 4, clean: false });
+    await until(() => fixture.broker.connections.size === 2);
+    clock.advance(10_000);
+    expect(await clients[0].expect("connack")).toMatchObject({ reasonCode: 0x88 });
+    expect(await clients[1].expect("connack")).toMatchObject({ returnCode: 3 });
+    for (const client of clients) await client.end();
+    expect(fixture.broker.connections.size).toBe(0);
   });
 
   it("may be no larger than the limit before the login, which grows with it", async () => {
