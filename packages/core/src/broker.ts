@@ -8,6 +8,7 @@ import { BrokerError } from "./errors.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { Recovery } from "./recovery.ts";
+import { topicExchange } from "./reply-path.ts";
 import type { StorageEngine } from "./storage-engine.ts";
 import { Store } from "./store.ts";
 import { SystemClock } from "./system-clock.ts";
@@ -52,6 +53,8 @@ export class Broker implements BrokerParts {
   readonly alarms: Alarms = new Alarms();
   readonly totals: Totals = new Totals();
   readonly addsOrigin: boolean;
+  /** The topic exchange that MQTT's topics are routing keys of: reply paths lead there. The MQTT adapter sets it. */
+  mqttExchange: string = topicExchange;
   readonly #virtualHosts = new Map<string, VirtualHost>();
   readonly #connections = new Set<ClientConnection>();
   #lastQueueId = 0;

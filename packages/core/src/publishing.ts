@@ -31,7 +31,7 @@ export class Publishing {
     const route = this.#byExchange.get(exchange)?.get(name);
     if (route !== undefined && route.version === this.#host.topologyVersion) return route;
     if (exchange === "" && routingKey.startsWith("/") && this.#host.queue(routingKey) === undefined) {
-      const path = parseReplyPath(routingKey);
+      const path = parseReplyPath(routingKey, this.#host.parts.mqttExchange);
       if (path !== null) return this.route(path.exchange, path.routingKey, path.topic);
     }
     const fresh = route ?? new Route(exchange, routingKey, topic);

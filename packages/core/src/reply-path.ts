@@ -9,7 +9,8 @@ export interface ReplyAddress {
   readonly topic: string | null;
 }
 
-const topicExchange = "amq.topic";
+/** The exchange behind `/topic/`, and that of MQTT's topics where no setting says otherwise. */
+export const topicExchange = "amq.topic";
 
 /**
  * Reply addresses that are no queue names: STOMP destinations, and MQTT topics as the MQTT adapter writes them for other
@@ -19,14 +20,14 @@ const topicExchange = "amq.topic";
  *     /topic/KEY   /queue/NAME   /amq/queue/NAME   /exchange/NAME/KEY      percent escapes as in STOMP
  *     /mqtt/TOPIC                                                          as it stands
  *
- * Null for any other text.
+ * `mqttExchange` is the one that MQTT's topics are routing keys of. Null for any other text.
  */
-export function parseReplyPath(path: string): ReplyAddress | null {
+export function parseReplyPath(path: string, mqttExchange: string): ReplyAddress | null {
   const match = /^\/(topic|queue|amq\/queue|exchange|mqtt)\/(.+)$/s.exec(path);
   if (match === null) return null;
   const [, kind, rest = ""] = match;
   if (kind === "mqtt") {
-    return { exchange: topicExchange, routingKey: keyOfTopic(rest), topic: topicIsPlain(rest) ? null : rest };
+    return { exchange: mqttExchange, routingKey: keyOfTopic(rest), topic: topicIsPlain(rest) ? null : rest };
   }
   const parts = rest.split("/");
   const [first = "", second = ""] = parts.map(percentDecoded);

@@ -25,6 +25,8 @@ export interface BrokerParts {
   readonly turn: Turn;
   readonly totals: Totals;
   readonly logger: Logger;
+  /** The topic exchange that MQTT's topics are routing keys of, in every virtual host. */
+  readonly mqttExchange: string;
   /** Ids of queues, over all virtual hosts. */
   nextQueueId(): number;
 }

@@ -8,6 +8,7 @@ import {
   type MqttAdapterOptions,
   type MqttLimits,
 } from "./options.ts";
+import { writeTopicPathsOnly } from "./reply-address.ts";
 
 /** An adapter's options with their defaults, whichever its engine is. */
 export class AdapterTerms implements LoginTerms {
@@ -28,5 +29,7 @@ export class AdapterTerms implements LoginTerms {
     this.defaultVirtualHost = options.defaultVirtualHost ?? defaultVirtualHost;
     this.virtualHostInUserName = options.virtualHostInUserName ?? true;
     this.exchange = options.exchange ?? defaultExchange;
+    broker.mqttExchange = this.exchange;
+    if (this.exchange !== defaultExchange) writeTopicPathsOnly();
   }
 }

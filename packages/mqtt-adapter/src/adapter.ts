@@ -11,12 +11,14 @@ import { AdapterTerms } from "./adapter-terms.ts";
 import { type ConnectionHost, MqttConnection } from "./connection.ts";
 import { MqttVirtualHost } from "./mqtt-virtual-host.ts";
 import type { MqttAdapterOptions } from "./options.ts";
+import { Traffic } from "./traffic.ts";
 import { webSocketTerms } from "./web-socket-terms.ts";
 
 const systemTopicsIntervalMsDefault = 10_000;
 
 /** Listens for MQTT 3.1, 3.1.1 and 5 over TCP, TLS and WebSocket, and keeps count of its connections. */
 export class MqttAdapter extends AdapterTerms implements ConnectionHost {
+  readonly traffic: Traffic = new Traffic();
   readonly #systemTopicsIntervalMs: number;
   readonly #listeners: Listeners;
   readonly #connections = new ConnectionSet<MqttConnection>();
@@ -67,9 +69,9 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
   home(virtualHost: VirtualHost): MqttVirtualHost {
     let home = this.#homes.get(virtualHost);
     if (home === undefined) {
-      const { limits, logger, exchange } = this;
+      const { limits, logger, exchange, traffic } = this;
       const systemTopicsIntervalMs = this.#systemTopicsIntervalMs;
-      home = new MqttVirtualHost({ host: virtualHost, limits, logger, exchange, systemTopicsIntervalMs });
+      home = new MqttVirtualHost({ host: virtualHost, limits, logger, exchange, systemTopicsIntervalMs, traffic });
       this.#homes.set(virtualHost, home);
       virtualHost.records.whenCleared(() => this.#homes.delete(virtualHost));
     }

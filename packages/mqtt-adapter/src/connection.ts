@@ -14,12 +14,14 @@ import { KeepAlive } from "./keep-alive.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
 import { type MqttLimits, packetBytesMax } from "./options.ts";
 import { Session } from "./session.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What all connections of an adapter share. */
 export interface ConnectionHost extends LoginTerms {
   readonly logger: Logger;
   readonly limits: MqttLimits;
   readonly exchange: string;
+  readonly traffic: Traffic;
   /** What MQTT has in a virtual host. */
   home(virtualHost: VirtualHost): MqttVirtualHost;
   forget(connection: MqttConnection): void;
@@ -122,6 +124,7 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   write(bytes: Buffer, done: () => void): void {
     this.transport.write(bytes, null, () => {
       this.#goneBytes += bytes.length;
+      this.host.traffic.sentBytes += bytes.length;
       done();
     });
   }
@@ -129,6 +132,7 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   // TransportListener
 
   onData(chunk: Buffer): void {
+    this.host.traffic.receivedBytes += chunk.length;
     if (this.#ended) return;
     if (this.#keepAlive !== null) this.#keepAlive.received = true;
     this.decoder.push(chunk);

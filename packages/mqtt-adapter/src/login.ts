@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BrokerError, type ClientConnection } from "@jackalope/core/adapter";
+import { brokerRefusal } from "./broker-refusal.ts";
 import { identifyClient, openClient, protocolNames } from "./client-identity.ts";
 import type { ConnackProperties } from "./connack.ts";
 import { MqttError } from "./mqtt-error.ts";
@@ -8,6 +9,7 @@ import type { ConnectPacket } from "./rare-packets.ts";
 import { reasonCodes } from "./reason-codes.ts";
 import type { Session } from "./session.ts";
 import { addressOfTopic } from "./topic-address.ts";
+import { checkNoSharedFilter } from "./topic-rules.ts";
 import { type Will, willOf, willWithOrigin } from "./will.ts";
 
 /** What CONNECT asks for where it says nothing. */
@@ -98,13 +100,17 @@ export class Login {
 
   #checkWill(client: ClientConnection, will: Will | null): void {
     if (will === null) return;
-    if (will.topic.startsWith("$SYS/")) throw refusedWill("only the broker publishes to $SYS/");
-    const { exchange, routingKey, exact } = addressOfTopic(will.topic, this.#session.wire.host.exchange);
+    const { topic } = will;
+    if (topic.startsWith("$SYS/")) {
+      throw refusedWill(new MqttError(reasonCodes.notAuthorized, willClause, "only the broker publishes to $SYS/"));
+    }
+    checkNoSharedFilter(topic, "the will topic");
+    const { exchange, routingKey, exact } = addressOfTopic(topic, this.#session.wire.host.exchange);
     try {
       client.publishing.route(exchange, routingKey, exact);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      throw refusedWill(error.message);
+      throw refusedWill(brokerRefusal(error, willClause));
     }
   }
 
@@ -145,8 +151,12 @@ export class Login {
   }
 }
 
-function refusedWill(why: string): MqttError {
-  return new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", `will refused: ${why}`);
+/** A client whose will could never be published is better told at once: the server may check more than the form. */
+const willClause = "MQTT-3.1.4-2";
+
+/** The code that a PUBLISH to the will's topic would get; CONNACK has the same ones (MQTT 5, table 3-1). */
+function refusedWill({ reasonCode, clause, message }: MqttError): MqttError {
+  return new MqttError(reasonCode, clause, `will refused: ${message}`);
 }
 
 /**

@@ -2,9 +2,11 @@ import type { Logger, VirtualHost } from "@jackalope/core/adapter";
 import type { MqttLimits } from "./options.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import { retainedStoreOf } from "./retained-stores.ts";
+import { restoreFeeds } from "./session-feeds.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import { SharedQueues } from "./shared-queues.ts";
 import { type SessionCounts, SystemTopics } from "./system-topics.ts";
+import type { Traffic } from "./traffic.ts";
 import { type Will, willMessage } from "./will.ts";
 
 export interface MqttVirtualHostOptions {
@@ -13,6 +15,8 @@ export interface MqttVirtualHostOptions {
   readonly logger: Logger;
   readonly exchange: string;
   readonly systemTopicsIntervalMs: number;
+  /** Of all connections of the adapter. */
+  readonly traffic: Traffic;
 }
 
 /** What MQTT has in one virtual host beside the core's exchanges and queues. */
@@ -46,7 +50,10 @@ export class MqttVirtualHost {
       retained: this.retained,
       intervalMs: options.systemTopicsIntervalMs,
       countSessions: () => this.#countSessions(),
+      traffic: options.traffic,
     });
+    const { retained, systemTopics, sessions } = this;
+    restoreFeeds({ host, retained, systemTopics, stateOf: (clientId) => sessions.get(clientId) });
   }
 
   /** The virtual host is being deleted: its sessions end, and their records with them. */

@@ -26,7 +26,7 @@ const failure = 0x80;
 
 /** What a client is told that asks for reasons. */
 const reasons: ReadonlyMap<number, string> = new Map([
-  [reasonCodes.implementationSpecificError, "there is no exchange behind topics"],
+  [reasonCodes.implementationSpecificError, "there is no exchange where the topic leads"],
   [reasonCodes.notAuthorized, "publishing to this topic is not allowed"],
   [reasonCodes.packetIdentifierNotFound, "nothing is under way with this packet identifier"],
   [reasonCodes.quotaExceeded, "a queue is full, or there are too many retained messages"],

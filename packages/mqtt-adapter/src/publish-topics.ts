@@ -7,7 +7,7 @@ import { reasonCodes } from "./reason-codes.ts";
 import { PublishTopic, RecentTopics } from "./recent-topics.ts";
 import { addressOfTopic, exactTopicBytes } from "./topic-address.ts";
 import { IncomingAliases } from "./topic-aliases.ts";
-import { checkTopicName } from "./topic-rules.ts";
+import { checkNoSharedFilter, checkTopicName } from "./topic-rules.ts";
 
 /** What topics are looked up with. */
 export interface TopicSettings {
@@ -63,10 +63,7 @@ export class PublishTopics {
     checkTopicName(bytes, start, end);
     const own = Buffer.from(bytes.subarray(start, end));
     const text = own.toString("utf8");
-    if (text.startsWith("$share/")) {
-      const explanation = "the topic has the form of a shared subscription's filter";
-      throw new MqttError(reasonCodes.topicNameInvalid, "4.8.2", explanation);
-    }
+    checkNoSharedFilter(text, "the topic");
     const { exchange, routingKey, exact } = addressOfTopic(text, this.#settings.exchange);
     const property = exact === null ? null : exactTopicBytes(own);
     const topic = new PublishTopic(own, text, exchange, routingKey, exact, property);

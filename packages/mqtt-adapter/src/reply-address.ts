@@ -8,6 +8,7 @@ import { keyOfTopic, percentDecoded, topicIsPlain, topicOfKey } from "@jackalope
  *     response topic               replyTo
  *     answers/7                    /topic/answers.7
  *     answers/v1.2                 /mqtt/answers/v1.2        its key would not tell the topic
+ *     answers/7                    /mqtt/answers/7           where topics are keys of another exchange than amq.topic
  *     $reply-to/amq.gen-Xa2        amq.gen-Xa2
  *     $reply-to//queue/answers     /queue/answers
  */
@@ -15,6 +16,18 @@ const replyTopicPrefix = "$reply-to/";
 
 const keyPath = "/topic/";
 const topicPath = "/mqtt/";
+
+/** True while `/topic/`, which is `amq.topic` whatever MQTT's exchange is, leads where MQTT's topics do. */
+let keyPathsAreTopics = true;
+
+/**
+ * For an adapter whose exchange is not `amq.topic`. From then on every response topic is written as `/mqtt/TOPIC`, which
+ * leads to the exchange of whichever broker is asked, and `/topic/KEY` is a path like others. That holds for all brokers of
+ * the process: the properties of a message do not know which one has it, and this form is right for each of them.
+ */
+export function writeTopicPathsOnly(): void {
+  keyPathsAreTopics = false;
+}
 
 /** Characters that no topic name may hold, and the one that escapes them. */
 const escaped = /[%+#\0]/g;
@@ -35,7 +48,7 @@ export function responseTopicOf(replyTo: string): string | null {
   if (replyTo.startsWith(topicPath)) {
     const topic = replyTo.slice(topicPath.length);
     if (topic !== "" && !/[+#\0]/.test(topic)) return topic;
-  } else if (replyTo.startsWith(keyPath)) {
+  } else if (keyPathsAreTopics && replyTo.startsWith(keyPath)) {
     const path = replyTo.slice(keyPath.length);
     const key = percentDecoded(path);
     const topic = topicOfKey(key);
@@ -48,7 +61,7 @@ export function responseTopicOf(replyTo: string): string | null {
 export function replyToOf(topic: string): string {
   const name = replyKeyOfTopic(topic);
   if (name !== null && responseTopicOf(name) === topic) return name;
-  if (topicIsPlain(topic)) {
+  if (keyPathsAreTopics && topicIsPlain(topic)) {
     const path = keyPath + keyOfTopic(topic).replaceAll("%", "%25");
     if (responseTopicOf(path) === topic) return path;
   }

@@ -40,7 +40,7 @@ const waitMsMax = 500;
 /**
  * Sends the retained messages that match a new subscription: into the session's queue, so that they keep their place
  * before what comes later and a persistent session does not lose them, and bit by bit, so that a hundred thousand of
- * them neither fill the queue nor keep other clients waiting.
+ * them neither fill the queue nor keep other clients waiting. It begins in a later turn.
  */
 export class RetainedFeed implements SlicedTask {
   readonly #parts: FeedParts;
@@ -52,6 +52,7 @@ export class RetainedFeed implements SlicedTask {
   #moved = false;
   #ended = false;
   #whenDone: (() => void) | null = null;
+  #whenLong: (() => void) | null = null;
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
@@ -75,6 +76,11 @@ export class RetainedFeed implements SlicedTask {
     this.#whenDone = run;
   }
 
+  /** Calls `run` where the first slice did not send everything. */
+  whenLong(run: () => void): void {
+    this.#whenLong = run;
+  }
+
   run(steps: number): SliceResult {
     if (this.#ended) return "done";
     const { host, queue, retained } = this.#parts;
@@ -85,6 +91,16 @@ export class RetainedFeed implements SlicedTask {
       ownership.whenCertain(() => retained.work.add(this));
       return "waits";
     }
+    const result = this.#send(steps);
+    if (result !== "done" && this.#whenLong !== null) {
+      this.#whenLong();
+      this.#whenLong = null;
+    }
+    return result;
+  }
+
+  #send(steps: number): SliceResult {
+    const { host, queue } = this.#parts;
     for (let step = 0; step < steps; step++) {
       if (this.#queueIsFull()) return this.#wait();
       const next = this.#found.next();
@@ -141,11 +157,6 @@ export class RetainedFeed implements SlicedTask {
     }
     return message;
   }
-}
-
-/** Begins to send the retained messages that match a new subscription, in a later turn. */
-export function feedRetained(parts: FeedParts): RetainedFeed {
-  return new RetainedFeed(parts);
 }
 
 function foundBy(parts: FeedParts): Iterator<Retained | null> {

@@ -67,6 +67,11 @@ export class SessionRegistry {
     return this.#states.size;
   }
 
+  /** The session of a client, connected or not. */
+  get(clientId: string): SessionState | undefined {
+    return this.#states.get(clientId);
+  }
+
   /** All sessions, connected or not. */
   [Symbol.iterator](): IterableIterator<SessionState> {
     return this.#states.values();

@@ -1,6 +1,7 @@
 import type { Lsn, Queue, Timer, VirtualHost } from "@jackalope/core/adapter";
 import { InFlight } from "./in-flight.ts";
 import type { Session } from "./session.ts";
+import { SessionFeeds } from "./session-feeds.ts";
 import { storeSession } from "./session-record.ts";
 import { SubscriptionSet } from "./subscription-set.ts";
 import type { Will } from "./will.ts";
@@ -53,6 +54,7 @@ export class SessionState {
   #subscriptions: SubscriptionSet | null = null;
   #received: Set<number> | null = null;
   #inFlight: InFlight | null = null;
+  #feeds: SessionFeeds | null = null;
 
   constructor(options: SessionOptions) {
     this.clientId = options.clientId;
@@ -93,6 +95,21 @@ export class SessionState {
   /** True where something was in flight once. */
   get hasInFlight(): boolean {
     return this.#inFlight !== null;
+  }
+
+  /** Retained messages on their way to new subscriptions. */
+  get feeds(): SessionFeeds {
+    return (this.#feeds ??= new SessionFeeds(this.host, this.clientId, this.persistent));
+  }
+
+  /** The subscription with this filter is over: it gets no more of them. */
+  cancelFeed(filter: string): void {
+    this.#feeds?.cancel(filter);
+  }
+
+  /** All subscriptions are over. */
+  cancelFeeds(): void {
+    this.#feeds?.cancelAll();
   }
 
   /** The connection is gone, and what was under way on it is back in its queues. */

@@ -43,6 +43,7 @@ export function restoreSubscription(
  */
 export function endSubscriptions(state: SessionState, shared: SharedQueues): Lsn {
   return state.host.store.atomic(() => {
+    state.cancelFeeds();
     for (const { filter, shared: sharedFilter } of [...state.subscriptions]) {
       state.subscriptions.delete(filter);
       if (sharedFilter !== null) shared.leave(filter, state);

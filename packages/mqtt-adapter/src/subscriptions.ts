@@ -12,7 +12,6 @@ import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import type { SubscribePacket, UnsubscribePacket } from "./rare-packets.ts";
 import { reasonCodes } from "./reason-codes.ts";
-import { feedRetained, type RetainedFeed } from "./retained-feed.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import type { Session } from "./session.ts";
 import { SessionConsumers } from "./session-consumers.ts";
@@ -58,7 +57,8 @@ export class Subscriptions {
   readonly #parts: SubscriptionsParts;
   readonly #limits: MqttLimits;
   readonly #consumers: SessionConsumers;
-  readonly #feeds = new Map<string, RetainedFeed>();
+  /** Filters that the session does not have yet, of the packet at hand. */
+  readonly #coming = new Set<string>();
   #closed = false;
 
   constructor(parts: SubscriptionsParts) {
@@ -84,7 +84,7 @@ export class Subscriptions {
     }));
     const noQueue = await this.#declareOwn(asked);
     if (this.#closed) return;
-    const outcomes = await Promise.all(asked.map((subscription) => this.#add(subscription, noQueue)));
+    const outcomes = await this.#addAll(asked, noQueue);
     if (this.#closed) return;
     const refused = outcomes.find((outcome) => outcome.error !== null)?.error ?? null;
     // MQTT 3.1 has no code for a refusal.
@@ -120,7 +120,7 @@ export class Subscriptions {
     if (lost.length > 0) {
       const noQueue = await this.#declareOwn(lost);
       if (this.#closed) return;
-      const outcomes = await Promise.all(lost.map((subscription) => this.#add(subscription, noQueue)));
+      const outcomes = await this.#addAll(lost, noQueue);
       if (this.#closed) return;
       // What the user may not have any more: the client must not wait for it.
       const refused = outcomes.find((outcome) => outcome.error !== null)?.error ?? null;
@@ -137,8 +137,8 @@ export class Subscriptions {
   /** The connection is gone. Retained messages that a persistent session has not got yet go on into its queue. */
   close(): void {
     this.#closed = true;
-    if (this.#parts.state.persistent) return;
-    for (const feed of this.#feeds.values()) feed.cancel();
+    const { state } = this.#parts;
+    if (!state.persistent) state.cancelFeeds();
   }
 
   /** Makes the session's queue where it is asked for and missing; returns what was refused, or null. */
@@ -154,6 +154,21 @@ export class Subscriptions {
     }
   }
 
+  async #addAll(subscriptions: readonly Subscription[], noQueue: MqttError | null): Promise<readonly Outcome[]> {
+    this.#coming.clear();
+    return Promise.all(subscriptions.map((subscription) => this.#add(subscription, noQueue)));
+  }
+
+  /** [MQTT-3.8.4-5] the filters before it in the packet count, as if each had a packet of its own. Throws 0x97. */
+  #countNew(filter: string): void {
+    const coming = this.#coming;
+    if (coming.has(filter)) return;
+    if (this.#parts.state.subscriptionCount + coming.size >= this.#limits.subscriptionsPerSessionMax) {
+      throw new MqttError(reasonCodes.quotaExceeded, "3.9.3", "the session has too many subscriptions");
+    }
+    coming.add(filter);
+  }
+
   async #add(subscription: Subscription, noQueue: MqttError | null): Promise<Outcome> {
     const { state, retained } = this.#parts;
     const isNew = state.subscriptions.get(subscription.filter) === undefined;
@@ -162,9 +177,7 @@ export class Subscriptions {
       // Throws where it only looks like one.
       if (subscription.shared === null) parseSharedFilter(subscription.filter);
       checkTopicFilter(subscription.shared?.filter ?? subscription.filter);
-      if (isNew && state.subscriptions.size >= this.#limits.subscriptionsPerSessionMax) {
-        throw new MqttError(reasonCodes.quotaExceeded, "3.9.3", "the session has too many subscriptions");
-      }
+      if (isNew) this.#countNew(subscription.filter);
       if (subscription.shared !== null) await this.#bindShared(subscription);
       else if (noQueue !== null) return { subscription, error: noQueue, isNew, sequenceMax };
       else {
@@ -213,9 +226,8 @@ export class Subscriptions {
     const { state, shared } = this.#parts;
     const subscription = state.subscriptions.delete(filter);
     if (subscription === undefined) return null;
-    this.#feeds.get(filter)?.cancel();
-    this.#feeds.delete(filter);
     return state.host.store.atomic(() => {
+      state.cancelFeed(filter);
       if (state.persistent) forgetSubscription(state, filter);
       if (subscription.shared === null) this.#unbind(filter);
       else {
@@ -234,10 +246,9 @@ export class Subscriptions {
   /** MQTT 5, 3.8.3.1; retained messages never go to shared subscriptions ([MQTT-4.8.2]). */
   #sendRetained(subscription: Subscription, isNew: boolean, sequenceMax: number): void {
     const { state, retained, systemTopics } = this.#parts;
-    const { filter, shared, retainHandling } = subscription;
+    const { shared, retainHandling } = subscription;
     if (shared !== null || retainHandling === 2 || (retainHandling === 1 && !isNew) || state.queue === null) return;
-    this.#feeds.get(filter)?.cancel();
-    const feed = feedRetained({
+    state.feeds.begin({
       host: state.host,
       queue: state.queue,
       subscription,
@@ -245,10 +256,6 @@ export class Subscriptions {
       systemTopics,
       originId: state.originId,
       sequenceMax,
-    });
-    this.#feeds.set(filter, feed);
-    feed.whenDone(() => {
-      if (this.#feeds.get(filter) === feed) this.#feeds.delete(filter);
     });
   }
 }

@@ -3,6 +3,7 @@ import { mqttFormat } from "./mapping.ts";
 import type { Retained } from "./retained-record.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import { TopicIndex } from "./topic-index.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What the adapter knows of its sessions in a virtual host. */
 export interface SessionCounts {
@@ -23,6 +24,7 @@ export interface SystemTopicsParts {
   readonly intervalMs: number;
   /** Asked at most once an interval, and only while somebody subscribes. */
   readonly countSessions: () => SessionCounts;
+  readonly traffic: Traffic;
 }
 
 /** What values are made of, looked at once for all of them. */
@@ -31,6 +33,7 @@ interface Facts {
   readonly totals: Totals;
   readonly retained: RetainedStore;
   readonly sessions: SessionCounts;
+  readonly traffic: Traffic;
   readonly uptimeSeconds: number;
 }
 
@@ -58,6 +61,8 @@ const values: Readonly<Record<string, SystemTopic["value"]>> = {
     return count;
   },
   "store/messages/bytes": ({ host }) => host.store.engine.statistics().storedBytes,
+  "bytes/received": ({ traffic }) => traffic.receivedBytes,
+  "bytes/sent": ({ traffic }) => traffic.sentBytes,
   "heap/current": () => process.memoryUsage().heapUsed,
   "publish/messages/received": ({ totals }) => totals.published,
   "publish/messages/sent": ({ totals }) => totals.delivered,
@@ -66,8 +71,9 @@ const values: Readonly<Record<string, SystemTopic["value"]>> = {
 
 /**
  * `$SYS/broker/…`: how the broker is, for MQTT clients. Values of messages are those of the whole broker and of every
- * protocol, as it is one; clients, subscriptions, retained and waiting messages are the virtual host's. They go to MQTT
- * subscriptions alone: an AMQP queue bound with `#` asks for its own messages and not for these.
+ * protocol, as it is one, and bytes those of all MQTT connections; clients, subscriptions, retained and waiting messages
+ * are the virtual host's. They go to MQTT subscriptions alone: an AMQP queue bound with `#` asks for its own messages and
+ * not for these.
  */
 export class SystemTopics {
   readonly #parts: SystemTopicsParts;
@@ -140,9 +146,9 @@ export class SystemTopics {
   }
 
   #facts(): Facts {
-    const { host, retained, countSessions } = this.#parts;
+    const { host, retained, countSessions, traffic } = this.#parts;
     const uptimeSeconds = Math.floor((host.store.clock.nowMs() - this.#startedAtMs) / 1000);
-    return { host, totals: host.totals, retained, sessions: countSessions(), uptimeSeconds };
+    return { host, totals: host.totals, retained, sessions: countSessions(), traffic, uptimeSeconds };
   }
 
   #asRetained({ topic, value }: SystemTopic, facts: Facts): Retained {

@@ -33,6 +33,13 @@ export function checkTopicName(bytes: Buffer, start: number, end: number, what: 
   }
 }
 
+/** Throws 0x90 for the topic of a message that looks like the filter of a shared subscription (MQTT 5, 4.8.2). */
+export function checkNoSharedFilter(topic: string, what: string): void {
+  if (!topic.startsWith(sharePrefix)) return;
+  const explanation = `${what} has the form of a shared subscription's filter`;
+  throw new MqttError(reasonCodes.topicNameInvalid, "4.8.2", explanation);
+}
+
 /** Checks the response topic of a PUBLISH or a will. Throws 0x81 for text that is none, 0x82 for what is no topic name. */
 export function checkResponseTopic(bytes: Buffer, start: number, end: number): void {
   // [MQTT-4.7.3-1]

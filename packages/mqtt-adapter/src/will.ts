@@ -65,7 +65,7 @@ export function willWithOrigin(will: Will, origin: FieldTable): Will {
 export function willMessage(will: Will, exchange: string): Message {
   const { topic, qos, retain, native, body } = will;
   const address = addressOfTopic(topic, exchange);
-  const route = routeOf(address);
+  const route = routeOf(address, exchange);
   const prefix = address.exact === null ? Buffer.alloc(0) : exactTopicBytes(Buffer.from(topic));
   const bytes = Buffer.concat([prefix, native, body]);
   const bodyStart = bytes.length - body.length;
@@ -78,8 +78,8 @@ export function willMessage(will: Will, exchange: string): Message {
 }
 
 /** Where the will goes: an answer to somebody's request follows the path that the request gave. */
-function routeOf({ exchange, routingKey, exact }: TopicAddress): Route {
-  const path = exchange === "" ? parseReplyPath(routingKey) : null;
+function routeOf({ exchange, routingKey, exact }: TopicAddress, mqttExchange: string): Route {
+  const path = exchange === "" ? parseReplyPath(routingKey, mqttExchange) : null;
   return path === null ? new Route(exchange, routingKey, exact) : new Route(path.exchange, path.routingKey, path.topic);
 }
 

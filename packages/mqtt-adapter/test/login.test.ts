@@ -242,6 +242,41 @@ describe("a user", () => {
     const system = await fixture.socket();
     expect((await system.connack({ will: { ...will, topic: "$SYS/broker/version" } })).reasonCode).toBe(0x87);
   });
+
+  it("whose will leads to no exchange is told what a publish is told", async () => {
+    const will = { topic: "state", payload: "gone", qos: 0, retain: false } as const;
+    const text = "will refused: no exchange 'nowhere' in vhost '/'";
+    // 3.1.1 has no return code for it ([MQTT-3.2.2-6] there).
+    const fixture = await startAdapter({ exchange: "nowhere" });
+    const client = await fixture.socket();
+    const connack = await client.connack({ will });
+    expect([connack.reasonCode, connack.properties?.reasonString]).toEqual([0x83, text]);
+    await client.end();
+    const older = await fixture.socket();
+    older.sendConnect({ will, protocolVersion: 4 });
+    await older.end();
+    expect(fixture.log.at(-1)).toContain(`0x83 MQTT-3.1.4-2 ${text}`);
+    const publisher = await fixture.client();
+    publisher.packet({ cmd: "publish", ...will, qos: 1, messageId: 1, dup: false });
+    expect((await publisher.expect("puback")).reasonCode).toBe(0x83);
+    publisher.packet({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "state", qos: 0 }] });
+    expect((await publisher.expect("suback")).granted).toEqual([0x83]);
+  });
+
+  it.each([
+    ["$reply-to//exchange/nowhere/key", 0x83, "no exchange 'nowhere'"],
+    ["$reply-to//exchange/amq.rabbitmq.trace/key", 0x87, "internal"],
+    ["$share/group/a", 0x90, "shared subscription"],
+  ])("whose will is for %s is refused with %i", async (topic, code, text) => {
+    const fixture = await startAdapter();
+    const client = await fixture.socket();
+    const connack = await client.connack({ will: { topic, payload: "gone", qos: 0, retain: false } });
+    expect(connack.reasonCode).toBe(code);
+    expect(connack.properties?.reasonString).toContain(text);
+    const publisher = await fixture.client();
+    publisher.packet({ cmd: "publish", topic, payload: "", qos: 1, messageId: 1, dup: false, retain: false });
+    expect(await publisher.next()).toMatchObject({ reasonCode: code });
+  });
 });
 
 describe("CONNACK", () => {

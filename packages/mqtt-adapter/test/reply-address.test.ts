@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { replyKeyOfTopic, replyToOf, responseTopicOf } from "../src/reply-address.ts";
+import { replyKeyOfTopic, replyToOf, responseTopicOf, writeTopicPathsOnly } from "../src/reply-address.ts";
 
 describe("reply addresses", () => {
   it.each([
@@ -45,5 +45,21 @@ describe("reply addresses", () => {
   it("are none for other topics", () => {
     expect(replyKeyOfTopic("a/b")).toBeNull();
     expect(replyKeyOfTopic("$reply-to")).toBeNull();
+  });
+});
+
+// Last: there is no way back.
+describe("reply addresses where topics are keys of another exchange than amq.topic", () => {
+  it.each([
+    ["answers/7", "/mqtt/answers/7"],
+    ["answers/v1.2", "/mqtt/answers/v1.2"],
+    ["50%25/a", "/mqtt/50%25/a"],
+    ["$reply-to//topic/a.b", "/topic/a.b"],
+    ["$reply-to/amq.gen-Xa2", "amq.gen-Xa2"],
+    ["$reply-to//exchange/x/k", "/exchange/x/k"],
+  ])("of the response topic %s: %s", (topic, replyTo) => {
+    writeTopicPathsOnly();
+    expect(replyToOf(topic)).toBe(replyTo);
+    expect(responseTopicOf(replyTo)).toBe(topic);
   });
 });

@@ -3,7 +3,7 @@ import type { Queue } from "@jackalope/core/adapter";
 import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { defaultMqttLimits } from "../src/options.ts";
-import { type FeedParts, feedRetained, type RetainedFeed } from "../src/retained-feed.ts";
+import { type FeedParts, RetainedFeed } from "../src/retained-feed.ts";
 import { RetainedStore } from "../src/retained-store.ts";
 import { consume, declareQueue, defaultHost, openBroker, retainedMessage, whenOver } from "./retained-fixture.ts";
 
@@ -27,7 +27,7 @@ async function setting(
     store,
     queue,
     feed: (subscription, parts) =>
-      feedRetained({
+      new RetainedFeed({
         host,
         queue,
         retained: store,

@@ -3,9 +3,11 @@ import { type Queue, stringField } from "@jackalope/core/adapter";
 import { FakeClock, until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { defaultMqttLimits } from "../src/options.ts";
-import { feedRetained } from "../src/retained-feed.ts";
+import { RetainedFeed } from "../src/retained-feed.ts";
 import { RetainedStore } from "../src/retained-store.ts";
 import { SystemTopics } from "../src/system-topics.ts";
+import { Traffic } from "../src/traffic.ts";
+import { startAdapter } from "./adapter-fixture.ts";
 import { consume, declareQueue, defaultHost, openBroker, retainedMessage, whenOver } from "./retained-fixture.ts";
 
 interface Setting {
@@ -14,6 +16,7 @@ interface Setting {
   readonly retained: RetainedStore;
   readonly systemTopics: SystemTopics;
   readonly queue: Queue;
+  readonly traffic: Traffic;
   /** How often sessions were counted. */
   readonly looks: () => number;
 }
@@ -23,18 +26,19 @@ async function setting(intervalMs = 10_000): Promise<Setting> {
   const broker = await openBroker({ clock });
   const host = defaultHost(broker);
   const retained = new RetainedStore(host, "amq.topic", defaultMqttLimits);
+  const traffic = new Traffic();
   let looks = 0;
   const countSessions = () => {
     looks++;
     return { connected: 3, disconnected: 2, subscriptions: 7, sharedSubscriptions: 1 };
   };
-  const systemTopics = new SystemTopics({ host, exchange: "amq.topic", retained, intervalMs, countSessions });
+  const systemTopics = new SystemTopics({ host, exchange: "amq.topic", retained, intervalMs, countSessions, traffic });
   whenOver(() => {
     systemTopics.close();
     retained.close();
   });
   const queue = await declareQueue(broker, "session");
-  return { broker, clock, retained, systemTopics, queue, looks: () => looks };
+  return { broker, clock, retained, systemTopics, queue, traffic, looks: () => looks };
 }
 
 function bind(broker: Broker, queue: Queue, routingKey: string, filter: string | null): void {
@@ -45,7 +49,7 @@ function bind(broker: Broker, queue: Queue, routingKey: string, filter: string |
 
 describe("$SYS", () => {
   it("is published to those who subscribe, and again what has changed", async () => {
-    const { broker, clock, queue, retained } = await setting();
+    const { broker, clock, queue, retained, traffic } = await setting();
     bind(broker, queue, "$SYS.#", "$SYS/#");
     const { delivered } = consume(broker, queue, true);
     clock.advance(10_000);
@@ -58,6 +62,8 @@ describe("$SYS", () => {
       "subscriptions/count": "7",
       "shared_subscriptions/count": "1",
       "retained messages/count": "0",
+      "bytes/received": "0",
+      "bytes/sent": "0",
       "publish/messages/dropped": "0",
       "publish/messages/dropped/overload": "0",
     });
@@ -65,10 +71,13 @@ describe("$SYS", () => {
     delivered.length = 0;
     retained.set("a", retainedMessage("a", "x"));
     broker.totals.dropped.overload = 4;
+    traffic.receivedBytes += 12;
     clock.advance(10_000);
     const changed = delivered.map(({ topic, body }) => `${topic.replace("$SYS/broker/", "")} ${body}`);
     expect(changed).toContain("uptime 20 seconds");
     expect(changed).toContain("retained messages/count 1");
+    expect(changed).toContain("bytes/received 12");
+    expect(changed.some((text) => text.startsWith("bytes/sent"))).toBe(false);
     expect(changed).toContain("publish/messages/dropped 4");
     expect(changed).toContain("publish/messages/dropped/overload 4");
     expect(changed.some((text) => text.startsWith("clients"))).toBe(false);
@@ -89,7 +98,7 @@ describe("$SYS", () => {
     const { delivered } = consume(broker, queue, true);
     clock.advance(3000);
     let ended = false;
-    feedRetained({
+    new RetainedFeed({
       host: defaultHost(broker),
       queue,
       retained,
@@ -107,6 +116,24 @@ describe("$SYS", () => {
     expect(new Set(delivered.map(({ format, native }) => `${format} ${native}`))).toEqual(
       new Set(["mqtt-0-retained 0b05"]),
     );
+  });
+
+  it("counts every byte of every MQTT connection", async () => {
+    const fixture = await startAdapter();
+    const { traffic } = fixture.adapter;
+    const client = await fixture.client({ clientId: "traffic" });
+    const connected = traffic.receivedBytes;
+    // Length of protocol name, level, flags, keep alive, no properties, three texts.
+    expect(connected).toBe(2 + 6 + 1 + 1 + 2 + 1 + 9 + 7 + 7);
+    await until(() => traffic.sentBytes === client.receivedBytes);
+    client.send(Buffer.from([0xc0]));
+    await until(() => traffic.receivedBytes === connected + 1);
+    client.send(Buffer.from([0]));
+    await client.expect("pingresp");
+    expect(traffic.receivedBytes).toBe(connected + 2);
+    await fixture.client({ clientId: "another" });
+    await client.disconnect();
+    expect(traffic.receivedBytes).toBeGreaterThan(2 * connected);
   });
 
   it("can be switched off", async () => {

@@ -87,6 +87,24 @@ describe("a reply path", () => {
     expect(channel.drain("replies")).toEqual(["answer"]);
   });
 
+  test("to an MQTT topic leads to the exchange that MQTT's topics are keys of", async () => {
+    broker.broker.mqttExchange = "devices";
+    await broker.client.declareExchange("devices", {
+      type: "topic",
+      durable: true,
+      autoDelete: false,
+      internal: false,
+      arguments: [],
+    });
+    await broker.bind("devices", "replies", "#");
+    await broker.queue("others");
+    await broker.bind("amq.topic", "others", "#");
+    publish("", "/mqtt/a/b", "by MQTT");
+    publish("", "/topic/a.b", "by STOMP");
+    expect(channel.drain("replies")).toEqual(["by MQTT"]);
+    expect(channel.drain("others")).toEqual(["by STOMP"]);
+  });
+
   test("to an MQTT topic keeps its dots", async () => {
     await broker.bind("amq.topic", "replies", "v1.0.x", { "x-topic-filter": "v1.0/x" });
     publish("", "/mqtt/v1.0/x", "answer");
