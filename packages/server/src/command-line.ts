@@ -35,7 +35,7 @@ export function readCommandLine(
 function jackalopeCommand(): Command {
   const command = new Command("jackalope")
     .description(
-      "A message broker for AMQP 0-9-1 and STOMP. Every flag is also a key of the file and a JACKALOPE_* variable.",
+      "A message broker for MQTT, STOMP and AMQP 0-9-1. Every flag is also a key of the file and a JACKALOPE_* variable.",
     )
     .version(serverVersion)
     .option("--config <FILE>", "TOML file with settings");

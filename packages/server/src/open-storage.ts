@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Clock, type Logger, MemoryStorage } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { CorruptLogError, DirectoryInUseError, openLogStorage } from "@jackalope/storage-log";
@@ -54,12 +55,28 @@ const reasons = new Map([
   ["EROFS", "the disk is read-only"],
   ["EEXIST", "it is not a folder"],
   ["ENOTDIR", "a part of the path is not a folder"],
+  ["ENOENT", "no folder can be made there"],
   ["ENOSPC", "the disk is full"],
 ]);
 
+/**
+ * Makes the folder and those above it. Node's own `recursive` never returns where a folder that is there answers ENOENT,
+ * as those of /proc do.
+ */
+function makeWithParents(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) makeWithParents(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody may have made it a moment ago.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
+  }
+}
+
 function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeWithParents(resolve(path));
     accessSync(path, constants.W_OK);
   } catch (error) {
     const reason = reasons.get(systemErrorCode(error)) ?? (error as Error).message;

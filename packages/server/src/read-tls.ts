@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { type Config, kebabName } from "./config/config.ts";
 import { readPem, refuseBadPem } from "./pem-file.ts";
@@ -18,6 +18,8 @@ export function readTls(config: Config): TlsOptions | undefined {
     throw new StartError(`${kebabName(missing)}: tls-certificate and tls-key belong together`);
   }
   const tls = { cert: readPem("tlsCertificate", tlsCertificate), key: readPem("tlsKey", tlsKey) };
+  refuseBadPem("tlsCertificate", () => new X509Certificate(tls.cert));
+  refuseBadPem("tlsKey", () => createPrivateKey(tls.key));
   refuseBadPem("tlsCertificate", () => createSecureContext(tls));
   if (tlsCa === "off") return tls;
   const ca = readPem("tlsCa", tlsCa);

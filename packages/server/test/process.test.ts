@@ -147,6 +147,7 @@ describe("what keeps it from starting is one line and exit code 1", () => {
   test.each([
     [["--amqp-port", "x"], /^jackalope: amqp-port: "x" is not allowed \(flag --amqp-port\); allowed: .*\n$/],
     [["--data-dir", "/dev/null/x"], /^jackalope: data-dir: cannot use \/dev\/null\/x: .*\n$/],
+    [["--data-dir", "/proc/x/y"], /^jackalope: data-dir: cannot use \/proc\/x\/y: .*\n$/],
     [["--store", "redis://u:p/w@h/x"], /^jackalope: store: "redis:\/\/…@h\/x" is not allowed \(flag --store\); .*\n$/],
     [["--store", "redis://h", "--cluster-name", "a{b}"], /^jackalope: cluster-name: "a\{b\}" is not allowed .*\n$/],
     [["--config", "none.toml"], /^jackalope: config: cannot read none\.toml: .*\n$/],

@@ -51,6 +51,11 @@ describe("the files of TLS", () => {
     expect(read(files)).toEqual({ ...identity, ...asking });
   });
 
+  test("keep the broker from starting where the key is none, and name it", () => {
+    const { tlsCertificate } = certificateFiles();
+    expect(() => read({ tlsCertificate, tlsKey: tlsCertificate })).toThrow("tls-key: ");
+  });
+
   test("keep the broker from starting where the authority is none", () => {
     const { tlsKey, ...others } = certificateFiles();
     expect(() => read({ ...others, tlsKey, tlsCa: tlsKey })).toThrow("tls-ca: ");

@@ -1,10 +1,10 @@
 import type { Server as WebServer } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { Logger } from "@jackalope/core/adapter";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
 import { SocketTransport } from "./socket-transport.ts";
-import type { AcceptTransport, Transport, TransportListener } from "./transport.ts";
+import { type AcceptTransport, plainAddress, type Transport, type TransportListener } from "./transport.ts";
 import { TlsHandshakes } from "./tls-handshakes.ts";
 import { createWebSocketServer } from "./web-socket-server.ts";
 
@@ -71,7 +71,10 @@ export class Listeners {
     const { logger, protocol } = this.#options;
     this.#servers.add(server);
     if (tls !== undefined) this.#handshakes.push(new TlsHandshakes(server));
-    server.on("tlsClientError", (error: Error) => logger.warn({ error: error.message }, "TLS handshake failed"));
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      const peer = `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
+      logger.warn({ peer, error: error.message.trim() }, "TLS handshake failed");
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(host === undefined ? { port } : { port, host }, () => {

@@ -74,8 +74,10 @@ describe("TLS", () => {
     const socket = connectTcp({ host: "127.0.0.1", port: address?.port ?? 0 });
     socket.on("error", () => undefined);
     socket.write("GET / HTTP/1.1\r\n\r\n");
+    await once(socket, "connect");
+    const peer = `127.0.0.1:${socket.localPort}`;
     await once(socket, "close");
-    expect(fixture.log.join()).toContain("TLS handshake failed");
+    expect(fixture.log.join()).toContain(`TLS handshake failed {"peer":"${peer}"`);
     expect(fixture.accepted).toEqual([]);
   });
 });
