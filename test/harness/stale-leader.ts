@@ -34,13 +34,13 @@ export async function drain(broker: ClusterBroker, queue: string): Promise<reado
   return inbox.items.map(({ content }) => content.toString());
 }
 
-/** Stops the leader until `settleThere` has settled everything at its successor. Returns what came after SIGCONT. */
+/** Stops the leader until `settleThere` has settled everything at its successor. Returns what came after SIGCONT, to those who got something. */
 export async function givenByStaleLeader(
   leader: ClusterBroker,
   standby: ClusterBroker,
   clients: readonly StayingClient[],
   settleThere: () => Promise<void>,
-): Promise<readonly string[]> {
+): Promise<readonly (readonly string[])[]> {
   await leader.stop();
   for (const client of clients) client.sendLate();
   await standby.becomes("ready");
@@ -52,5 +52,5 @@ export async function givenByStaleLeader(
   leader.signal("SIGCONT");
   await waitFor("the end of the connections", () => clients.every(({ ended }) => ended), endMs);
   await leader.becomes("standby", "leads");
-  return clients.flatMap(({ given }, at) => given.slice(before[at]));
+  return clients.map(({ given }, at) => given.slice(before[at])).filter((late) => late.length > 0);
 }
