@@ -94,6 +94,11 @@ export class Broker implements BrokerParts {
     return this.#connections;
   }
 
+  /** What the messages of all queues take in memory: `Store.messageBytes`. */
+  get messageBytes(): number {
+    return this.store.messageBytes;
+  }
+
   /** True where the medium cannot keep up: adapters stop reading from connections that publish. */
   get publishersHeld(): boolean {
     return this.store.publishersHeld;

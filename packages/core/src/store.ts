@@ -30,6 +30,11 @@ export class Store implements StorageListener, TurnTask {
   readonly ownership: Ownership;
   /** What the windows of all storing queues hold in memory. Kept by the ready lists. */
   windowBytes = 0;
+  /**
+   * Native properties and bodies that queues hold in memory, ready or unacknowledged, each message once whatever the number
+   * of its queues. What is behind a window and in the engine does not count.
+   */
+  messageBytes = 0;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly #turn: Turn;
@@ -59,6 +64,16 @@ export class Store implements StorageListener, TurnTask {
   /** False while the engine reports that it cannot write, or may belong to another broker. */
   get healthy(): boolean {
     return !this.#failing && this.ownership.certain;
+  }
+
+  /** An entry of a queue holds the message from now on. */
+  hold(message: Message): void {
+    if (message.holders++ === 0) this.messageBytes += message.sizeBytes;
+  }
+
+  /** The entry is done with, or only a row from now on. */
+  letGo(message: Message): void {
+    if (--message.holders === 0) this.messageBytes -= message.sizeBytes;
   }
 
   /** Stores a message that came in this turn. */

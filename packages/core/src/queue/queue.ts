@@ -4,7 +4,7 @@ import { resourceName } from "../errors.ts";
 import type { Binding } from "../exchange/binding.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
-import type { StoredMessage } from "../storage-engine.ts";
+import type { Lsn, StoredMessage } from "../storage-engine.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
@@ -140,6 +140,7 @@ export class Queue implements FilteredQueue {
   /** Takes a message that is stored by now where it has to be. */
   enqueue(message: Message): void {
     message.own();
+    this.#host.store.hold(message);
     const entry = new QueueEntry(this, message, ++this.#lastPlace, this.#expiresAtMs(message));
     if (this.#withheld) {
       this.filtered.noteChange();
@@ -157,7 +158,10 @@ export class Queue implements FilteredQueue {
         return;
       }
     }
-    if (!message.persistent && this.#overloaded()) return;
+    if (!message.persistent && this.#overloaded()) {
+      this.settle(entry);
+      return;
+    }
     this.ready.push(entry);
     if (this.#bounded) this.#dropOverflow();
     if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
@@ -258,7 +262,13 @@ export class Queue implements FilteredQueue {
 
   /** A delivered entry is done with: acknowledged, or taken without acknowledgement. */
   settle(entry: QueueEntry): void {
-    if (this.stores && entry.message.lsn > 0) this.#host.store.settle(this.id, entry.message.lsn);
+    this.#host.store.letGo(entry.message);
+    this.settleStored(entry.message.lsn);
+  }
+
+  /** As `settle`, for a message that is not in memory. */
+  settleStored(lsn: Lsn): void {
+    if (this.stores && lsn > 0) this.#host.store.settle(this.id, lsn);
   }
 
   /** A consumer gives an entry back. `failed` counts against the delivery limit. Order is kept by place. */
@@ -313,9 +323,7 @@ export class Queue implements FilteredQueue {
   /** Drops all ready messages and returns how many there were. Unacknowledged ones stay with their consumers. */
   purge(): number {
     const count = this.ready.count;
-    this.ready.clear((lsn) => {
-      if (this.stores && lsn > 0) this.#host.store.settle(this.id, lsn);
-    });
+    this.ready.clear();
     this.#host.totals.dropped.purged += count;
     // Whoever waited for a page learns that it will not come.
     this.pagedIn();

@@ -73,6 +73,7 @@ export class ReadyList {
     }
     const stored = this.#queue.stores && entry.message.lsn > 0;
     const resident = stored ? null : entry;
+    if (stored) this.#store.letGo(entry.message);
     this.#paged.push(entry.message.lsn, entry.place, entry.expiresAtMs, sizeBytes, bodyBytes, false, resident);
   }
 
@@ -134,16 +135,22 @@ export class ReadyList {
     return answer === "enough" ? 0 : leftMax - left;
   }
 
-  /** Empties the list, calling `settle` with the identity (0 where not stored) of each message. */
-  clear(settle: (lsn: number) => void): void {
-    for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) settle(entry.message.lsn);
-    for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) settle(entry.message.lsn);
-    for (const row of this.#incoming) settle(row.lsn);
+  /** Empties the list and settles each message. */
+  clear(): void {
+    const queue = this.#queue;
+    for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) queue.settle(entry);
+    for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) queue.settle(entry);
+    for (const row of this.#incoming) this.#settleRow(row);
     // A read under way finds another array here and drops what it brings.
     this.#incoming = [];
-    for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) settle(row.lsn);
+    for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) this.#settleRow(row);
     this.#bodyBytes = 0;
     this.#weighWindow(-this.#windowBytes);
+  }
+
+  #settleRow(row: IncomingRow): void {
+    if (row.resident === null) this.#queue.settleStored(row.lsn);
+    else this.#queue.settle(row.resident);
   }
 
   #fitsWindow(): boolean {
@@ -206,6 +213,7 @@ export class ReadyList {
   }
 
   #revive(row: IncomingRow, message: Message): QueueEntry {
+    this.#store.hold(message);
     const entry = new QueueEntry(this.#queue, message, row.place, row.expiresAtMs);
     entry.redelivered = row.redelivered;
     return entry;

@@ -58,8 +58,8 @@ export class ReadyMessages {
     return this.#lists;
   }
 
-  clear(settle: (lsn: number) => void): void {
-    for (const list of this.#lists) list.clear(settle);
+  clear(): void {
+    for (const list of this.#lists) list.clear();
   }
 
   /** Priorities above the queue's highest count as the highest. */
