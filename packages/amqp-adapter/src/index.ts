@@ -3,6 +3,7 @@ export type { ListenAddress, ListenOptions } from "@jackalope/transport";
 export { type AmqpAdapter, createAmqpAdapter } from "./adapter.ts";
 export { decodeFieldTable } from "./field-table.ts";
 export { fieldTableBytes, writeFieldTable } from "./field-table-writer.ts";
+export { fixedAmqpLimits } from "./fixed-limits.ts";
 export { amqpFormat } from "./mapping.ts";
 export {
   type AmqpAdapterOptions,

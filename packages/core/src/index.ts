@@ -4,6 +4,7 @@ export { hashPassword, verifyPassword } from "./auth/password-hash.ts";
 export { type Permission, type PermissionPatterns, type TopicPermissionPatterns, User } from "./auth/user.ts";
 export { isLoopback, UserDirectory } from "./auth/user-directory.ts";
 export { Broker, type BrokerOptions, type DefaultUser } from "./broker.ts";
+export { fixedLimits } from "./fixed-limits.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { MemoryStorage } from "./memory-storage.ts";
 export { type DeathReason } from "./queue/dead-letter.ts";

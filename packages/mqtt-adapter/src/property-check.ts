@@ -75,7 +75,7 @@ export const propertyPlaces: Readonly<Record<PlaceName, PropertyPlace>> = {
 };
 
 /** Properties of one packet: what is beyond is taken for an attack on the parser's time. */
-const propertiesMax = 4096;
+export const propertiesMax = 4096;
 
 /**
  * Checks the property block, its length included, that begins at `at` and returns its end. `found`, where given, is told

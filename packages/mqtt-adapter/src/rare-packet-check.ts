@@ -6,7 +6,7 @@ import { textFieldEnd } from "./utf8.ts";
 import type { Version } from "./version.ts";
 
 /** Filters of one SUBSCRIBE or UNSUBSCRIBE: each costs the parser objects, and all are handled in one go. */
-const filtersMax = 16_384;
+export const filtersMax = 16_384;
 
 /**
  * Checks the variable header and payload of a packet of one of the types below against the specification: the parser

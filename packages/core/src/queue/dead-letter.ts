@@ -18,7 +18,7 @@ export interface Death {
  * Pairs of queue and reason that one message may collect. Histories of this length come from no sensible topology, but a
  * chain of thousands of full queues would keep the broker busy with one message for minutes.
  */
-const deathsMax = 128;
+export const deathsMax = 128;
 
 /** Carries the exact MQTT topic of a message where its key does not tell it. */
 const topicHeader = "x-mqtt-topic";

@@ -50,7 +50,7 @@ const fieldTypeNames = {
   void: "void",
 } satisfies Record<FieldValue["kind"], string>;
 
-const prioritiesMax = 255;
+export const prioritiesMax = 255;
 /** Failed deliveries a quorum queue allows by default (features of RabbitMQ 4.x). */
 const quorumDeliveryLimit = 20;
 

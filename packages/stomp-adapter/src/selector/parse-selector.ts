@@ -17,7 +17,7 @@ import { SelectorError } from "./selector-error.ts";
 import { type Token, tokensOf } from "./token.ts";
 
 /** Parentheses, NOTs and signs inside one another. */
-const depthMax = 64;
+export const depthMax = 64;
 const comparisonSigns = new Set(["=", "<>", "<", "<=", ">", ">="]);
 const reserved = new Set(["AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "ESCAPE", "IS", "NULL", "TRUE", "FALSE"]);
 

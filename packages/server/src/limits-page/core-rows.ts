@@ -1,0 +1,96 @@
+import type { Limits } from "@jackalope/core";
+import type { LimitRows } from "./limit-row.ts";
+
+/** The core's limits, whatever the protocol. */
+export const coreRows: LimitRows<Limits> = {
+  messageBytesMax: {
+    setting: "maxMessageSize",
+    counts: "body of a message",
+    atBound: "AMQP: 406, channel closed; STOMP: ERROR; MQTT: DISCONNECT 0x95",
+  },
+  queueWindowBytesMax: {
+    setting: "queueWindowBytesMax",
+    counts: "message bytes that a queue keeps in memory",
+    atBound: "messages of a durable queue behind it are paged to the store",
+  },
+  windowBytesMax: {
+    setting: "windowBytesMax",
+    counts: "the same, of all queues together",
+    atBound: "as above",
+  },
+  queueWindowBytesMin: {
+    setting: "queueWindowBytesMin",
+    counts: "what each queue may keep in memory all the same",
+    atBound: "as above",
+  },
+  queueWindowMessagesMax: {
+    setting: "queueWindowMessagesMax",
+    counts: "messages that a queue keeps in memory, whatever their size",
+    atBound: "as above",
+  },
+  pageMessagesMax: {
+    setting: "pageMessagesMax",
+    counts: "messages read back from the store at a time",
+    atBound: "the others are read when these are gone",
+  },
+  undurableBytesMax: {
+    setting: "undurableBytesMax",
+    counts: "bytes handed to the store and not durable yet",
+    atBound: "publishing connections are not read from until the store has caught up",
+  },
+  outboxBytesMax: {
+    setting: "outboxBytesMax",
+    counts: "bytes that wait for one socket",
+    atBound: "consumers of that connection get nothing more until its socket drains",
+  },
+  routeCacheMax: {
+    setting: "routeCacheMax",
+    counts: "remembered routes of a virtual host",
+    atBound: "they are forgotten at once",
+  },
+  channelUnackedMax: {
+    setting: "channelUnackedMax",
+    counts: "deliveries of a channel that are not acknowledged",
+    atBound: "the channel gets no more deliveries until it acknowledges",
+  },
+  channelConsumersMax: {
+    setting: "channelConsumersMax",
+    counts: "consumers of a channel",
+    atBound: "530",
+  },
+  queuesPerVirtualHostMax: {
+    setting: "queuesPerVirtualHostMax",
+    counts: "queues of a virtual host, sessions of MQTT included",
+    atBound: "406; ERROR; SUBACK 0x83",
+  },
+  exchangesPerVirtualHostMax: {
+    setting: "exchangesPerVirtualHostMax",
+    counts: "exchanges of a virtual host",
+    atBound: "406; ERROR",
+  },
+  bindingsPerVirtualHostMax: {
+    setting: "bindingsPerVirtualHostMax",
+    counts: "bindings of a virtual host",
+    atBound: "406; ERROR; SUBACK 0x83",
+  },
+  filterSkippedMax: {
+    setting: "filterSkippedMax",
+    counts: "ready messages that a consumer with a selector looks past",
+    atBound: "it waits until others have taken some of them",
+  },
+  transactionOperationsMax: {
+    setting: "transactionOperationsMax",
+    counts: "publishes and acknowledgements of a transaction",
+    atBound: "506, connection closed; ERROR",
+  },
+  transactionBytesMax: {
+    setting: "transactionBytesMax",
+    counts: "message bytes of a transaction",
+    atBound: "506, connection closed; ERROR",
+  },
+  connectionsMax: {
+    setting: "connectionsMax",
+    counts: "connections over all listeners",
+    atBound: "530; ERROR; CONNACK 0x97",
+  },
+};

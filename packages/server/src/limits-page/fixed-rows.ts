@@ -1,0 +1,42 @@
+import { fixedAmqpLimits } from "@jackalope/amqp-adapter";
+import { fixedLimits } from "@jackalope/core";
+import { fixedMqttLimits } from "@jackalope/mqtt-adapter";
+import { fixedStompLimits } from "@jackalope/stomp-adapter";
+import type { LimitRows } from "./limit-row.ts";
+
+type FixedLimits = typeof fixedLimits & typeof fixedAmqpLimits & typeof fixedStompLimits & typeof fixedMqttLimits;
+
+/** Bounds that nobody can set. */
+export const fixedValues: FixedLimits = {
+  ...fixedLimits,
+  ...fixedAmqpLimits,
+  ...fixedStompLimits,
+  ...fixedMqttLimits,
+};
+
+/** What they are; the compiler asks for each. */
+export const fixedRows: LimitRows<FixedLimits> = {
+  topicLevelsMax: {
+    counts: "levels of a topic filter, words of a binding key of a topic exchange",
+    atBound: "406; ERROR; SUBACK 0x8F",
+  },
+  prioritiesMax: { counts: "`x-max-priority` of a queue", atBound: "406" },
+  deathsMax: {
+    counts: "pairs of queue and reason in a message's history of dead-lettering",
+    atBound: "the message is dropped",
+  },
+  expiryMsMax: { shown: "10 years", counts: "a TTL, an expiration, the expiry of a queue", atBound: "406; ERROR" },
+  fieldDepthMax: {
+    counts: "AMQP tables and arrays inside one another",
+    atBound: "502, connection closed",
+  },
+  selectorDepthMax: {
+    counts: "parentheses, NOTs and signs of a selector inside one another",
+    atBound: "ERROR, connection closed",
+  },
+  subscribeFiltersMax: { counts: "topic filters of a SUBSCRIBE or UNSUBSCRIBE", atBound: "DISCONNECT 0x97" },
+  packetPropertiesMax: {
+    counts: "properties of an MQTT packet other than PUBLISH",
+    atBound: "CONNACK or DISCONNECT 0x97",
+  },
+};

@@ -1,0 +1,57 @@
+import { defaultAmqpLimits } from "@jackalope/amqp-adapter";
+import { defaultLimits } from "@jackalope/core";
+import { defaultMqttLimits } from "@jackalope/mqtt-adapter";
+import { defaultStompLimits } from "@jackalope/stomp-adapter";
+import { amqpRows } from "./amqp-rows.ts";
+import { coreRows } from "./core-rows.ts";
+import { fixedRows, fixedValues } from "./fixed-rows.ts";
+import { limitTable, settingTable } from "./limit-row.ts";
+import { aedesNames, mqttRows } from "./mqtt-rows.ts";
+import { stompRows } from "./stomp-rows.ts";
+
+const introduction = `<!-- Made from packages/server/src/limits-page by \`npm run docs\`. Change it there. -->
+
+# Limits
+
+Everything that grows has a named bound. Names with hyphens are settings: flags, variables and keys of the TOML file,
+described one by one in [configuration](configuration.md). The others are options of the adapter that the section is about
+(\`AmqpLimits\`, \`StompLimits\`, \`MqttLimits\`), for programs that embed one. Names and defaults on this page are those of the code.
+`;
+
+/** The text of docs/limits.md. */
+export function limitsPage(): string {
+  return [
+    introduction,
+    "## Of the machine\n",
+    settingTable([
+      {
+        setting: "memoryHighWatermark",
+        counts: "memory of the broker; a fraction is of what the machine or the control group has",
+        atBound: "`connection.blocked`: publishers wait",
+      },
+      {
+        setting: "diskFreeLimit",
+        counts: "bytes free on the disk of the data directory",
+        atBound: "`connection.blocked`: publishers wait",
+      },
+    ]),
+    "## Of the broker\n",
+    "Where a cell names several answers, they are those of AMQP, STOMP and MQTT.\n",
+    limitTable(coreRows, { ...defaultLimits }),
+    "Transient messages and those of transient queues live in memory: their bound is `memory-high-watermark`.\n",
+    "## Of the AMQP connection\n",
+    limitTable(amqpRows, { ...defaultAmqpLimits }),
+    "## Of the STOMP connection\n",
+    limitTable(stompRows, { ...defaultStompLimits }),
+    "## Of the MQTT connection\n",
+    "For clients of 3.1 and 3.1.1 the codes are those of [their CONNACK and SUBACK](mqtt.md#reason-codes), and DISCONNECT\n" +
+      "is the end of the connection.\n",
+    limitTable(mqttRows, { ...defaultMqttLimits }),
+    "With `mqtt-engine` `aedes` these of them count (`AedesLimits`): " +
+      `${Object.keys(aedesNames)
+        .map((name) => `\`${name}\``)
+        .join(", ")}.\n`,
+    "## Fixed\n",
+    limitTable(fixedRows, fixedValues),
+  ].join("\n");
+}
