@@ -65,8 +65,9 @@ export class FilteredDispatch {
     this.#changed = false;
     this.#joinsSeen = consumers.joins;
     let skippable = this.#skippedMax;
-    for (let priority = ready.lists.length - 1; priority >= 0 && skippable > 0; priority--) {
-      skippable = ready.lists[priority]?.sift(skippable, (entry) => this.#offer(entry)) ?? skippable;
+    const { lists } = ready;
+    for (let index = lists.length - 1; index >= 0 && skippable > 0; index--) {
+      skippable = lists[index]?.sift(skippable, (entry) => this.#offer(entry)) ?? skippable;
     }
     this.#running = false;
   }

@@ -38,6 +38,7 @@ export class ReadyList {
   #incoming: IncomingRow[] = [];
   readonly #paged = new PagedRows();
   #bodyBytes = 0;
+  #sifting = false;
 
   constructor(queue: Queue, store: Store, logger: Logger) {
     this.#queue = queue;
@@ -47,6 +48,11 @@ export class ReadyList {
 
   get count(): number {
     return this.#returned.count + this.#window.count + this.#incoming.length + this.#paged.count;
+  }
+
+  /** True where nothing is lost with the list. */
+  get disposable(): boolean {
+    return this.count === 0 && !this.#sifting;
   }
 
   /** Bodies in bytes, in memory or not: what `x-max-length-bytes` counts. */
@@ -108,6 +114,8 @@ export class ReadyList {
    */
   sift(leftMax: number, visit: (entry: QueueEntry) => "taken" | "left" | "enough"): number {
     let left = 0;
+    // What stays is for a moment in no list at all.
+    this.#sifting = true;
     const stay: QueueEntry[] = [];
     let answer = "left";
     while (left < leftMax && answer !== "enough") {
@@ -118,6 +126,7 @@ export class ReadyList {
       else left = stay.push(entry);
     }
     for (const entry of stay) this.#returned.push(entry);
+    this.#sifting = false;
     let index = 0;
     while (index < this.#window.count && left < leftMax && answer !== "enough") {
       const entry = this.#window.at(index);
