@@ -1,3 +1,5 @@
+import type { Containment } from "./containment.ts";
+
 /** What can run out. */
 export type AlarmKind = "memory" | "disk";
 
@@ -8,6 +10,12 @@ export type AlarmKind = "memory" | "disk";
 export class Alarms {
   readonly #sources: Record<AlarmKind, Set<string>> = { memory: new Set(), disk: new Set() };
   readonly #listeners = new Set<() => void>();
+  readonly #containment: Containment | null;
+
+  /** `containment` takes what a listener throws. */
+  constructor(containment: Containment | null = null) {
+    this.#containment = containment;
+  }
 
   get blocked(): boolean {
     return this.isOn("memory") || this.isOn("disk");
@@ -28,7 +36,11 @@ export class Alarms {
     const before = this.reason;
     if (on) this.#sources[kind].add(source);
     else this.#sources[kind].delete(source);
-    if (this.reason !== before) for (const listener of this.#listeners) listener();
+    if (this.reason === before) return;
+    for (const listener of [...this.#listeners]) {
+      if (this.#containment === null) listener();
+      else this.#containment.run("alarm", listener);
+    }
   }
 
   /** Calls `listener` at each change of `reason`. Returns the cancellation. */

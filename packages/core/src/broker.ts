@@ -3,6 +3,7 @@ import type { User } from "./auth/user.ts";
 import { UserDirectory } from "./auth/user-directory.ts";
 import { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
 import type { Clock } from "./clock.ts";
+import { Containment } from "./containment.ts";
 import { definitionKey, definitionValue } from "./definitions.ts";
 import { BrokerError } from "./errors.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -35,6 +36,8 @@ export interface BrokerOptions {
   readonly loopbackUsers?: readonly string[];
   /** Adds headers that tell who published it to every message: `x-origin-protocol`, -user, -peer, -client-id. */
   readonly addsOrigin?: boolean;
+  /** The broker cannot keep what it promised by going on, and is to be closed. The log says it in any case. */
+  readonly onBroken?: (error: Error) => void;
 }
 
 const guest: DefaultUser = { name: "guest", password: "guest", tags: ["administrator"] };
@@ -50,7 +53,9 @@ export class Broker implements BrokerParts {
   readonly logger: Logger;
   readonly store: Store;
   readonly users: UserDirectory;
-  readonly alarms: Alarms = new Alarms();
+  /** Takes what should not have been thrown, so that it stays the failure of one thing. */
+  readonly containment: Containment;
+  readonly alarms: Alarms;
   readonly totals: Totals = new Totals();
   readonly addsOrigin: boolean;
   /** The topic exchange that MQTT's topics are routing keys of: reply paths lead there. The MQTT adapter sets it. */
@@ -72,7 +77,11 @@ export class Broker implements BrokerParts {
     this.limits = { ...defaultLimits, ...options.limits };
     this.addsOrigin = options.addsOrigin ?? false;
     this.logger = options.logger ?? silentLogger;
-    this.store = new Store(options.storage, this.limits, this.clock, this.turn, this.alarms, this.logger);
+    this.containment = new Containment(this.clock, this.logger, options.onBroken ?? (() => undefined));
+    this.clock.onFailure = (error) => this.containment.failed("timer", error);
+    this.turn.containment = this.containment;
+    this.alarms = new Alarms(this.containment);
+    this.store = new Store(options.storage, this);
     this.store.ownership.onCertain = () => {
       for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
     };

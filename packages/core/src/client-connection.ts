@@ -210,6 +210,13 @@ export class ClientConnection implements QueueOwner {
     this.#exclusiveQueues.delete(queue);
   }
 
+  /** Something of this client failed by a fault of ours: ends it, so that nobody else feels it. */
+  fail(): void {
+    const { containment } = this.broker;
+    containment.run("session", () => this.options.onClose("internal error"));
+    containment.run("session", () => this.close());
+  }
+
   /** Ends the client's channels and its exclusive queues. Idempotent. */
   close(): void {
     if (this.#closed) return;

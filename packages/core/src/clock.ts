@@ -14,6 +14,11 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `run` once, `delayMs` from now or a little later; see the implementation's resolution. */
   after(delayMs: number, run: () => void): Timer;
+  /**
+   * Takes what a call threw, so that the others go on; the broker on this clock sets it. Without it, it is thrown when all
+   * that were due have run.
+   */
+  onFailure?: ((error: unknown) => void) | null;
   /** Drops every timer. */
   close(): void;
 }

@@ -5,6 +5,7 @@ export { type Permission, type PermissionPatterns, type TopicPermissionPatterns,
 export { isLoopback, UserDirectory } from "./auth/user-directory.ts";
 export { Broker, type BrokerOptions, type DefaultUser } from "./broker.ts";
 export { fixedLimits } from "./fixed-limits.ts";
+export { Containment, type FailurePlace } from "./containment.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { MemoryStorage } from "./memory-storage.ts";
 export { type DeathReason } from "./queue/dead-letter.ts";

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "./clock.ts";
+import type { Containment } from "./containment.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Logger } from "./logger.ts";
 import type { Turn, TurnGuard } from "./turn.ts";
@@ -26,16 +27,18 @@ export class Ownership implements TurnGuard {
   readonly #clock: Clock;
   readonly #turn: Turn;
   readonly #logger: Logger;
+  readonly #containment: Containment;
   #end: Deadline | null = null;
   #timer: Timer | null = null;
   /** What waits for the end of the doubt. */
   #waiting: (() => void)[] = [];
   #lost = false;
 
-  constructor(clock: Clock, turn: Turn, logger: Logger) {
+  constructor(clock: Clock, turn: Turn, logger: Logger, containment: Containment) {
     this.#clock = clock;
     this.#turn = turn;
     this.#logger = logger;
+    this.#containment = containment;
   }
 
   /** The store is this broker's alone until `end`. */
@@ -111,7 +114,7 @@ export class Ownership implements TurnGuard {
     this.#turn.releaseKept();
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const run of waiting) run();
-    this.onCertain();
+    for (const run of waiting) this.#containment.run("storage", run);
+    this.#containment.run("storage", this.onCertain);
   }
 }

@@ -1,5 +1,6 @@
 import type { Alarms } from "./alarms.ts";
 import type { Clock } from "./clock.ts";
+import type { Containment } from "./containment.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
@@ -11,6 +12,18 @@ import type { Turn, TurnTask } from "./turn.ts";
 /** Told whenever the durable watermark moved. */
 export interface DurabilityWaiter {
   durableAdvanced(durable: Lsn): void;
+  /** `durableAdvanced` threw, and the waiter is told nothing more: ends what waits. */
+  durabilityFailed(error: unknown): void;
+}
+
+/** What the store has of its broker. */
+export interface StoreParts {
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly alarms: Alarms;
+  readonly logger: Logger;
+  readonly containment: Containment;
 }
 
 interface PendingPromise {
@@ -37,6 +50,8 @@ export class Store implements StorageListener, TurnTask {
   messageBytes = 0;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** For what is called back by the engine. */
+  readonly containment: Containment;
   readonly #turn: Turn;
   readonly #alarms: Alarms;
   readonly #logger: Logger;
@@ -51,14 +66,15 @@ export class Store implements StorageListener, TurnTask {
   /** The time at the first append of this turn, 0 before it. */
   #turnMs = 0;
 
-  constructor(engine: StorageEngine, limits: Limits, clock: Clock, turn: Turn, alarms: Alarms, logger: Logger) {
+  constructor(engine: StorageEngine, parts: StoreParts) {
     this.engine = engine;
-    this.limits = limits;
-    this.clock = clock;
-    this.#turn = turn;
-    this.#alarms = alarms;
-    this.#logger = logger;
-    this.ownership = new Ownership(clock, turn, logger);
+    this.limits = parts.limits;
+    this.clock = parts.clock;
+    this.containment = parts.containment;
+    this.#turn = parts.turn;
+    this.#alarms = parts.alarms;
+    this.#logger = parts.logger;
+    this.ownership = new Ownership(parts.clock, parts.turn, parts.logger, parts.containment);
   }
 
   /** False while the engine reports that it cannot write, or may belong to another broker. */
@@ -145,7 +161,7 @@ export class Store implements StorageListener, TurnTask {
 
   durable(): void {
     const durable = this.engine.durable;
-    for (const waiter of this.#waiters) waiter.durableAdvanced(durable);
+    for (const waiter of this.#waiters) this.#tell(waiter, durable);
     const promises = this.#promises;
     let done = 0;
     while (done < promises.length && (promises[done] as PendingPromise).lsn <= durable) promises[done++]?.resolve();
@@ -153,7 +169,17 @@ export class Store implements StorageListener, TurnTask {
     if (this.#held.size > 0 && !this.publishersHeld) {
       const held = [...this.#held];
       this.#held.clear();
-      for (const run of held) run();
+      for (const run of held) this.containment.run("storage", run);
+    }
+  }
+
+  #tell(waiter: DurabilityWaiter, durable: Lsn): void {
+    try {
+      waiter.durableAdvanced(durable);
+    } catch (error) {
+      this.#waiters.delete(waiter);
+      this.containment.failed("storage", error);
+      this.containment.run("storage", () => waiter.durabilityFailed(error));
     }
   }
 
@@ -185,7 +211,12 @@ export class Store implements StorageListener, TurnTask {
     this.#flushAsked = false;
     this.#turnMs = 0;
     this.#unflushedBytes = 0;
-    this.engine.flush();
+    try {
+      this.engine.flush();
+    } catch (error) {
+      // A part may be written and a part not: what comes after it could be told as durable and is not.
+      this.containment.broken("the store failed while it was given the writes of a turn", error);
+    }
     if (this.#failing && this.publishersHeld) this.#block();
   }
 

@@ -38,6 +38,7 @@ class HeapTimer implements Timer {
  * The Node timer is unref'd: pending calls do not keep a process alive.
  */
 export class SystemClock implements Clock {
+  onFailure: ((error: unknown) => void) | null = null;
   readonly #heap: HeapTimer[] = [];
   readonly #onTimeout: () => void = () => this.#fire();
   #nodeTimer: NodeJS.Timeout | null = null;
@@ -91,15 +92,22 @@ export class SystemClock implements Clock {
     const nowMs = performance.now();
     // Calls made by what runs now wait for the next wake-up: a call that sets itself anew with delay 0 starves nobody.
     const sequenceMax = this.#sequence;
-    try {
-      for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
-        if (first.dueMs > nowMs || first.sequence > sequenceMax) break;
-        this.remove(first);
+    const failures: unknown[] = [];
+    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
+      if (first.dueMs > nowMs || first.sequence > sequenceMax) break;
+      this.remove(first);
+      try {
         first.run();
+      } catch (error) {
+        // One call must not cost the others theirs.
+        failures.push(error);
       }
-    } finally {
-      if (this.#heap.length > 0) this.#arm(performance.now());
-      else this.#disarm();
+    }
+    if (this.#heap.length > 0) this.#arm(performance.now());
+    else this.#disarm();
+    for (const error of failures) {
+      if (this.onFailure === null) throw error;
+      this.onFailure(error);
     }
   }
 

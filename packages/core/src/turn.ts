@@ -1,6 +1,10 @@
+import type { Containment, FailurePlace } from "./containment.ts";
+
 /** Something with work left for the end of the turn. */
 export interface TurnTask {
   endTurn(): void;
+  /** `endTurn` threw: ends what cannot go on. Others go on. */
+  failed?(error: unknown): void;
 }
 
 /** Says before bytes leave whether what was decided in this turn still holds. */
@@ -29,6 +33,8 @@ export class Turn {
   #outboxes: TurnOutbox[] = [];
   /** Null where nothing can come between a decision and its way out. */
   guard: TurnGuard | null = null;
+  /** Takes what a task throws; without it the first one ends the turn. */
+  containment: Containment | null = null;
   readonly #kept = new Set<TurnOutbox>();
   /** Nothing of this turn may leave. */
   #keeps = false;
@@ -54,17 +60,49 @@ export class Turn {
     while (this.#storage.length > 0 || this.#outboxes.length > 0) {
       const storage = this.#storage;
       this.#storage = [];
-      for (const task of storage) task.endTurn();
+      for (const task of storage) this.#endTask(task);
       const outboxes = this.#outboxes;
       this.#outboxes = [];
-      for (const outbox of outboxes) outbox.endTurn();
+      for (const outbox of outboxes) this.#endOutbox(outbox);
     }
     this.#keeps = false;
   }
 
+  // Each fails alone: what others gathered in this turn is theirs.
+
+  #endTask(task: TurnTask): void {
+    try {
+      task.endTurn();
+    } catch (error) {
+      this.#contain("turn", error, () => task.failed?.(error));
+    }
+  }
+
+  #endOutbox(outbox: TurnOutbox): void {
+    try {
+      outbox.endTurn();
+    } catch (error) {
+      this.#contain("outbox", error, () => outbox.drop());
+    }
+  }
+
+  #leave(outbox: TurnOutbox, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#contain("outbox", error, () => outbox.drop());
+    }
+  }
+
+  #contain(place: FailurePlace, error: unknown, end: () => void): void {
+    if (this.containment === null) throw error;
+    this.containment.failed(place, error);
+    this.containment.run(place, end);
+  }
+
   /** Lets go what has been gathered in this turn so far. */
   flush(): void {
-    for (const outbox of this.#outboxes) outbox.flush();
+    for (const outbox of this.#outboxes) this.#leave(outbox, () => outbox.flush());
   }
 
   /** Asked whenever bytes are about to leave: false where they have to be handed to `keep` instead. */
@@ -88,14 +126,14 @@ export class Turn {
     this.#keeps = false;
     const kept = [...this.#kept];
     this.#kept.clear();
-    for (const outbox of kept) outbox.release();
+    for (const outbox of kept) this.#leave(outbox, () => outbox.release());
   }
 
   /** Drops what is kept, with all that this turn has gathered so far where that is to be kept. What comes now may leave. */
   dropKept(): void {
-    for (const outbox of this.#kept) outbox.drop();
+    const dropped = [...this.#kept, ...(this.#keeps ? this.#outboxes : [])];
     this.#kept.clear();
-    if (this.#keeps) for (const outbox of this.#outboxes) outbox.drop();
+    for (const outbox of dropped) this.#leave(outbox, () => outbox.drop());
     this.#keeps = false;
   }
 

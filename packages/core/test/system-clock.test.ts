@@ -42,6 +42,27 @@ describe("SystemClock", () => {
     expect(ranAtMs).toBeLessThanOrEqual(startMs + 7 + 30_001 + 50);
   });
 
+  test("a call that throws keeps no other from running, and is told to whom it concerns", () => {
+    const ran: string[] = [];
+    const fault = (): never => {
+      throw new Error("fault");
+    };
+    clock.after(5, fault);
+    clock.after(5, () => ran.push("5"));
+    clock.after(9, () => ran.push("9"));
+    // Nobody wants to know: it is thrown, behind the others.
+    expect(() => vi.advanceTimersByTime(5)).toThrow("fault");
+    expect(ran).toEqual(["5"]);
+    vi.advanceTimersByTime(4);
+    expect(ran).toEqual(["5", "9"]);
+    const told: unknown[] = [];
+    clock.onFailure = (error) => void told.push(error);
+    clock.after(5, fault);
+    clock.after(5, fault);
+    vi.advanceTimersByTime(5);
+    expect(told).toHaveLength(2);
+  });
+
   test("a cancelled call does not run, and cancelling twice, or after it ran, does nothing", () => {
     const ran: number[] = [];
     const first = clock.after(5, () => ran.push(1));

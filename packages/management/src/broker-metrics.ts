@@ -100,21 +100,30 @@ const counters: readonly Measure[] = [
   },
 ];
 
-/** Totals by reason: the label `reason` has the names of the broker's own counters. */
-const reasonCounters: readonly {
+/** Totals by a label, whose values are the names of the broker's own counters. */
+const labelledCounters: readonly {
   readonly name: string;
   readonly help: string;
+  readonly label: "reason" | "place";
   readonly read: (broker: Broker) => Readonly<Record<string, number>>;
 }[] = [
   {
     name: "jackalope_messages_dead_lettered_total",
     help: "Messages sent to a dead-letter exchange",
+    label: "reason",
     read: ({ totals }) => totals.deadLettered,
   },
   {
     name: "jackalope_messages_dropped_total",
     help: "Messages dropped without a dead-letter exchange having them",
+    label: "reason",
     read: ({ totals }) => totals.dropped,
+  },
+  {
+    name: "jackalope_failures_contained_total",
+    help: "Faults of the broker that ended one thing alone, by place: the log has each",
+    label: "place",
+    read: ({ containment }) => containment.counts,
   },
 ];
 
@@ -133,11 +142,11 @@ export class BrokerMetrics {
       const counter = new Counter({ name, help, registers });
       this.#updates.push((broker, queues) => setTotal(counter, read(broker, queues)));
     }
-    for (const { name, help, read } of reasonCounters) {
-      const counter = new Counter({ name, help, registers, labelNames: ["reason"] });
+    for (const { name, help, label, read } of labelledCounters) {
+      const counter = new Counter({ name, help, registers, labelNames: [label] });
       this.#updates.push((broker) => {
         counter.reset();
-        for (const [reason, total] of Object.entries(read(broker))) counter.inc({ reason }, total);
+        for (const [value, total] of Object.entries(read(broker))) counter.inc({ [label]: value }, total);
       });
     }
   }

@@ -194,6 +194,10 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     if (this.#heldReleases.length === 0 && this.#heldPublishes.length === 0) this.#store.ignore(this);
   }
 
+  durabilityFailed(): void {
+    this.#channel.connection.fail();
+  }
+
   // PUBLISH
 
   /** Gives a message its packet identifier and sends it, or holds it back; false where no identifier is free. */

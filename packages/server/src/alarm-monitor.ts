@@ -21,6 +21,8 @@ export interface AlarmMonitorOptions {
   readonly memoryBytesMax: number;
   /** Free bytes below which the disk alarm goes on; 0 for never. */
   readonly diskFreeBytesMin: number;
+  /** A look failed, and the next one follows all the same. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 const intervalMs = 1000;
@@ -49,13 +51,21 @@ export class AlarmMonitor {
   }
 
   async #look(): Promise<void> {
-    const { probes, memoryBytesMax, diskFreeBytesMin, clock } = this.#options;
+    try {
+      await this.#lookOnce();
+    } catch (error) {
+      this.#options.onFailure(error);
+    }
+    if (!this.#closed) this.#timer = this.#options.clock.after(intervalMs, () => void this.#look());
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { probes, memoryBytesMax, diskFreeBytesMin } = this.#options;
     const residentBytes = probes.residentBytes();
     this.#set("memory", "resident", residentBytes >= memoryBytesMax, { residentBytes, memoryBytesMax });
     const heapShare = probes.heapShare();
     this.#set("memory", "heap", heapShare >= heapShareMax, { heapShare, heapShareMax });
     if (diskFreeBytesMin > 0) await this.#lookAtDisk(diskFreeBytesMin);
-    if (!this.#closed) this.#timer = clock.after(intervalMs, () => void this.#look());
   }
 
   async #lookAtDisk(diskFreeBytesMin: number): Promise<void> {

@@ -30,7 +30,7 @@ export interface RunningBroker {
 /** What runs a broker is told about it. */
 export interface LifeOptions extends BrokerParts {
   readonly onStateChange?: ((state: BrokerState) => void) | undefined;
-  /** The broker had served before, and cannot any more; it is closed. */
+  /** The broker had served before, and cannot any more: it is broken, or does not get the lead again. It is closed. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -139,6 +139,7 @@ export class BrokerLife implements RunningBroker {
         this.#enter({ kind: "starting" });
       },
       onLeaseLost: lose,
+      onBroken: lose,
     });
     this.#leadership = leadership;
     const serving = leadership

@@ -53,7 +53,7 @@ export async function createBroker(options: CreateBrokerOptions = {}): Promise<E
   const { logger = silentLogger, storage, clock, onStateChange, signal, ...settings } = options;
   const config = resolveConfig([optionSource(settings), embeddedDefaults]);
   const onFailure = (error: unknown): void => {
-    logger.error({ error: (error as Error).message }, "the broker has ended: it could not take the lead again");
+    logger.error({ error: (error as Error).message }, "the broker has ended");
   };
   const life = new BrokerLife(config, { logger, storage, clock, onStateChange, onFailure });
   const abort = (): void => void life.close();

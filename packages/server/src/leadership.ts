@@ -23,6 +23,12 @@ export interface BrokerParts {
   readonly storage?: StorageEngine | undefined;
 }
 
+/** What a leadership tells, beside what its store does. */
+export interface LeadershipEvents extends StorageEvents {
+  /** The broker cannot keep what it promised by going on, and is to be closed. */
+  readonly onBroken: (error: Error) => void;
+}
+
 /** Ports that clients come to; null for none. */
 export interface ProtocolPorts extends AmqpPorts, MqttPorts, StompPorts {}
 
@@ -42,6 +48,7 @@ const noMqttPorts: MqttPorts = { mqtt: null, mqttTls: null, mqttWs: null, mqttWs
 export class Leadership {
   readonly #config: Config;
   readonly #logger: Logger;
+  readonly #onBroken: (error: Error) => void;
   readonly #clock: Clock;
   readonly #storage: StorageEngine;
   #opening: Promise<Broker> | null = null;
@@ -53,8 +60,9 @@ export class Leadership {
   #closing: Promise<void> | null = null;
 
   /** Throws StartError where the store cannot be opened. */
-  constructor(config: Config, parts: BrokerParts, events: StorageEvents) {
+  constructor(config: Config, parts: BrokerParts, events: LeadershipEvents) {
     this.#config = config;
+    this.#onBroken = events.onBroken;
     this.#logger = parts.logger;
     this.#clock = parts.clock ?? new SystemClock();
     const onLeaseLost = (error: Error): void => {
@@ -125,6 +133,7 @@ export class Leadership {
         logger: this.#logger,
         limits: limitsOf(this.#config),
         addsOrigin: this.#config.originHeaders,
+        onBroken: this.#onBroken,
         defaultUser: { name: defaultUser, password: defaultPassword, tags: ["administrator"] },
       });
     } catch (error) {
@@ -141,6 +150,7 @@ export class Leadership {
       probes: machineProbes(dataDir),
       memoryBytesMax: watermarkBytes(memoryHighWatermark, availableMemoryBytes()),
       diskFreeBytesMin: broker.storage.name === "embedded" ? diskFreeLimit : 0,
+      onFailure: (error) => broker.containment.failed("alarm", error),
     });
   }
 

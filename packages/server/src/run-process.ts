@@ -8,12 +8,15 @@ import { StartError, UnsavedError } from "./start-error.ts";
 /** npm passes on a signal that a terminal has sent to this process already: the second of the two means nothing. */
 const echoMs = process.env.npm_lifecycle_event === undefined ? 0 : 200;
 
+/** An end in order that takes longer is cut short where a surprise has begun it. */
+const surprisedEndMsMax = 20_000;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The life of the jackalope command: reads the settings, runs the broker, ends with SIGTERM or SIGINT. Exit codes: 0
- * after a clean end, 1 where it could not start (one line on standard error says why) or could not write the last
- * commit (the log's last line says why), 128 + the signal's number where a second signal cut the end short.
+ * after a clean end, 1 where it could not start (one line on standard error says why), could not write the last commit
+ * or could not go on (the log's last lines say why), 128 + the signal's number where a second signal cut the end short.
  */
 export async function runProcess(args: readonly string[], environment: Environment): Promise<void> {
   const config = readSettings(args, environment);
@@ -33,6 +36,7 @@ async function runBroker(config: Config, log: StandardLog): Promise<void> {
   const onFailure = (error: unknown): void => void log.close().then(() => fail(error));
   const life = new BrokerLife(config, { logger: log.logger, onFailure });
   endOnSignals(life, log);
+  endOnSurprises(life, log);
   try {
     await life.start();
   } catch (error) {
@@ -70,6 +74,28 @@ function endOnSignals(life: BrokerLife, log: StandardLog): void {
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
+}
+
+/**
+ * The last net. What failed alone was contained where it failed; what comes here came from nobody knows where, so nobody
+ * knows what is still true: all of it goes into the log, and the broker ends in order.
+ */
+function endOnSurprises(life: BrokerLife, log: StandardLog): void {
+  let ending = false;
+  const end = (origin: string, error: unknown): void => {
+    const facts = error instanceof Error ? { error: error.message, stack: error.stack } : { error: String(error) };
+    log.logger.error({ origin, ...facts }, "an error that nobody expected: the broker ends");
+    if (ending) return;
+    ending = true;
+    const exit = (): void => void log.close().then(() => process.exit(1));
+    setTimeout(exit, surprisedEndMsMax);
+    life.close().then(exit, (closeError: unknown) => {
+      log.logger.error({ error: String(closeError) }, "the broker could not end in order");
+      exit();
+    });
+  };
+  process.on("uncaughtException", (error) => end("exception", error));
+  process.on("unhandledRejection", (reason) => end("rejection", reason));
 }
 
 async function closeAndExit(life: BrokerLife, log: StandardLog): Promise<void> {

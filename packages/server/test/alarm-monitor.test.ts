@@ -24,17 +24,33 @@ class FakeMachine {
 async function startMonitor(probes: FakeMachine, logger: Logger = silentLogger, diskFreeBytesMin = 500) {
   const alarms = new Alarms();
   const clock = new FakeClock();
-  const monitor = new AlarmMonitor({ alarms, clock, logger, probes, memoryBytesMax: 200, diskFreeBytesMin });
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => void failures.push(error);
+  const monitor = new AlarmMonitor({ alarms, clock, logger, probes, memoryBytesMax: 200, diskFreeBytesMin, onFailure });
   await monitor.start();
   /** One more look; resolves when the monitor waits for the next one. */
   const nextLook = async () => {
     clock.advance(1000);
     await vi.waitFor(() => expect(clock.pendingCount).toBe(1));
   };
-  return { alarms, clock, monitor, nextLook };
+  return { alarms, clock, monitor, failures, nextLook };
 }
 
 describe("AlarmMonitor", () => {
+  test("a look that fails is told, and the next one follows", async () => {
+    const machine = new FakeMachine();
+    const { alarms, failures, nextLook } = await startMonitor(machine);
+    machine.residentBytes = () => {
+      throw new Error("ENOENT: uv_resident_set_memory");
+    };
+    await nextLook();
+    await nextLook();
+    expect(failures).toHaveLength(2);
+    machine.residentBytes = () => 200;
+    await nextLook();
+    expect(alarms.isOn("memory")).toBe(true);
+  });
+
   test("the memory alarm follows resident memory", async () => {
     const machine = new FakeMachine();
     const { alarms, nextLook } = await startMonitor(machine);

@@ -10,6 +10,7 @@ interface FakeTimer extends Timer {
  * failure's output.
  */
 export class FakeClock implements Clock {
+  onFailure: ((error: unknown) => void) | null = null;
   #nowMs: number;
   /** In the order of `after`; few, so a scan is fine. */
   #timers: FakeTimer[] = [];
@@ -56,7 +57,12 @@ export class FakeClock implements Clock {
     for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
       next.cancel();
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-      next.run();
+      try {
+        next.run();
+      } catch (error) {
+        if (this.onFailure === null) throw error;
+        this.onFailure(error);
+      }
     }
     this.#nowMs = endMs;
   }

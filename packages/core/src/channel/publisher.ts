@@ -25,6 +25,7 @@ import { Transaction } from "./transaction.ts";
 export class Publisher implements DurabilityWaiter, TurnTask {
   /** Where messages of this client go. */
   readonly host: VirtualHost;
+  readonly #connection: ClientConnection;
   readonly #sink: ChannelSink;
   readonly #origin: FieldTable | null;
   #transaction: Transaction | null = null;
@@ -34,6 +35,7 @@ export class Publisher implements DurabilityWaiter, TurnTask {
 
   constructor(connection: ClientConnection, sink: ChannelSink) {
     this.host = connection.virtualHost;
+    this.#connection = connection;
     this.#sink = sink;
     this.#origin = connection.origin;
   }
@@ -110,6 +112,16 @@ export class Publisher implements DurabilityWaiter, TurnTask {
     if (this.#closed || this.#confirms === null) return;
     this.durableAdvanced(this.host.store.engine.durable);
     if (this.#confirms.pending > 0) this.host.store.await(this);
+  }
+
+  // A confirm that could not be given leaves the client without the truth about all that follow.
+
+  failed(): void {
+    this.#connection.fail();
+  }
+
+  durabilityFailed(): void {
+    this.#connection.fail();
   }
 
   /** The channel ends: nobody waits for a confirm any more. */

@@ -194,7 +194,8 @@ export class ReadyList {
 
   #read(rows: IncomingRow[]): void {
     const stored = rows.filter((row) => row.resident === null).map((row) => row.lsn);
-    this.#store.engine.read(stored).then(
+    const { containment } = this.#store;
+    const reading = this.#store.engine.read(stored).then(
       (messages) => {
         if (this.#incoming === rows) this.#arrive(rows, messages);
       },
@@ -206,6 +207,7 @@ export class ReadyList {
         });
       },
     );
+    containment.watch("page-in", reading);
   }
 
   #arrive(rows: readonly IncomingRow[], messages: readonly Message[]): void {
@@ -216,9 +218,11 @@ export class ReadyList {
       this.#window.push(entry);
       this.#weighWindow(entry.message.sizeBytes);
     }
+    const { containment } = this.#store;
     this.#queue.filtered.noteChange();
-    this.#queue.dispatch();
-    this.#queue.pagedIn();
+    // Whoever waits for the page is told even where a delivery of it fails.
+    containment.run("page-in", () => this.#queue.dispatch());
+    containment.run("page-in", () => this.#queue.pagedIn());
   }
 
   #revive(row: IncomingRow, message: Message): QueueEntry {
