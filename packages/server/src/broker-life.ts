@@ -1,6 +1,7 @@
 import type { Broker } from "@jackalope/core";
 import { createManagement, type Management } from "@jackalope/management";
 import { LeaseLostError } from "@jackalope/storage-redis";
+import { boundedLogger } from "./bounded-logger.ts";
 import { type BrokerState, healthOf, refusalReason } from "./broker-state.ts";
 import type { Config } from "./config/config.ts";
 import { Entrance } from "./entrance.ts";
@@ -59,8 +60,8 @@ export class BrokerLife implements RunningBroker {
   /** Throws StartError where the TLS files are no good. */
   constructor(config: Config, options: LifeOptions) {
     this.#config = config;
-    this.#options = options;
-    this.#entrance = new Entrance(config, options.logger, () => refusalReason(this.#state));
+    this.#options = { ...options, logger: boundedLogger(options.logger) };
+    this.#entrance = new Entrance(config, this.#options.logger, () => refusalReason(this.#state));
   }
 
   get broker(): Broker {

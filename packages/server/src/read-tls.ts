@@ -1,7 +1,7 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createSecureContext, type TlsOptions } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import type { TlsOptions } from "node:tls";
 import { type Config, kebabName } from "./config/config.ts";
-import { readPem, refuseBadPem } from "./pem-file.ts";
+import { readKeyPair, readPem, refuseBadPem } from "./pem-file.ts";
 import { StartError } from "./start-error.ts";
 
 /**
@@ -17,10 +17,7 @@ export function readTls(config: Config): TlsOptions | undefined {
     const missing = tlsCertificate === "off" ? "tlsCertificate" : "tlsKey";
     throw new StartError(`${kebabName(missing)}: tls-certificate and tls-key belong together`);
   }
-  const tls = { cert: readPem("tlsCertificate", tlsCertificate), key: readPem("tlsKey", tlsKey) };
-  refuseBadPem("tlsCertificate", () => new X509Certificate(tls.cert));
-  refuseBadPem("tlsKey", () => createPrivateKey(tls.key));
-  refuseBadPem("tlsCertificate", () => createSecureContext(tls));
+  const tls = readKeyPair(["tlsCertificate", tlsCertificate], ["tlsKey", tlsKey]);
   if (tlsCa === "off") return tls;
   const ca = readPem("tlsCa", tlsCa);
   refuseBadPem("tlsCa", () => new X509Certificate(ca));

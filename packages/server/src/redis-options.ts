@@ -1,9 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { bodyBytesMax, type RedisStorageOptions, type RedisTls } from "@jackalope/storage-redis";
 import { type Config, kebabName } from "./config/config.ts";
 import { configKeys } from "./config/config-keys.ts";
-import { readPem, refuseBadPem } from "./pem-file.ts";
+import { readKeyPair, readPem, refuseBadPem } from "./pem-file.ts";
 import { StartError } from "./start-error.ts";
 
 /** What the settings say about a store in Redis. Throws StartError where it cannot be: a certificate, or the message size. */
@@ -48,8 +47,6 @@ function readOwnCertificate({ redisTlsCertificate, redisTlsKey }: Config): Pick<
     const missing = redisTlsCertificate === "off" ? "redisTlsCertificate" : "redisTlsKey";
     throw new StartError(`${kebabName(missing)}: redis-tls-certificate and redis-tls-key belong together`);
   }
-  const certificate = readPem("redisTlsCertificate", redisTlsCertificate);
-  const key = readPem("redisTlsKey", redisTlsKey);
-  refuseBadPem("redisTlsCertificate", () => createSecureContext({ cert: certificate, key }));
-  return { certificate: certificate.toString(), key: key.toString() };
+  const { cert, key } = readKeyPair(["redisTlsCertificate", redisTlsCertificate], ["redisTlsKey", redisTlsKey]);
+  return { certificate: cert.toString(), key: key.toString() };
 }

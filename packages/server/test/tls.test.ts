@@ -1,4 +1,6 @@
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect, type ConnectionOptions } from "node:tls";
 import { certificate, clientCertificate, clientPrivateKey, privateKey } from "@jackalope/testkit";
 import { describe, expect, test } from "vitest";
@@ -54,6 +56,20 @@ describe("the files of TLS", () => {
   test("keep the broker from starting where the key is none, and name it", () => {
     const { tlsCertificate } = certificateFiles();
     expect(() => read({ tlsCertificate, tlsKey: tlsCertificate })).toThrow("tls-key: ");
+  });
+
+  test.each([
+    ["of the same kind", clientPrivateKey],
+    [
+      "of another kind",
+      generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" }),
+    ],
+  ])("keep the broker from starting where the key is that of another certificate, %s", (_, key) => {
+    const { tlsCertificate, tlsKey } = certificateFiles();
+    writeFileSync(tlsKey, key);
+    expect(() => read({ tlsCertificate, tlsKey })).toThrow(
+      `tls-certificate: the key in ${tlsKey} (tls-key) does not fit ${tlsCertificate}`,
+    );
   });
 
   test("keep the broker from starting where the authority is none", () => {
