@@ -1,4 +1,4 @@
-import { ChunkBuffer, type Outbox } from "@jackalope/core/adapter";
+import { ChunkBuffer, endlessBudget, type GatedDecoder, type Outbox, type TurnBudget } from "@jackalope/core/adapter";
 import { frameTooLarge, wrongFrameEnd } from "./frame-error.ts";
 import type { MethodArguments, MethodDefinition } from "./methods/definition.ts";
 import { argumentsBytes, writeArguments } from "./methods/method-codec.ts";
@@ -22,7 +22,7 @@ export interface FrameHandler {
 }
 
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is handed over in place. */
-export class FrameDecoder {
+export class FrameDecoder implements GatedDecoder {
   /** The largest frame accepted, overhead included; set when it is negotiated. */
   frameBytesMax: number;
   readonly #handler: FrameHandler;
@@ -45,18 +45,18 @@ export class FrameDecoder {
     this.#input.push(chunk);
   }
 
-  /** Hands over every whole frame. Throws what the handler throws, and 501 for frames that are none. */
-  run(): void {
+  /** Hands over whole frames while `budget` lasts. Throws what the handler throws, and 501 for frames that are none. */
+  run(budget: TurnBudget = endlessBudget): void {
     const input = this.#input;
     if (input.chunk === null) return;
     while (input.partial !== null) {
-      if (this.stopped) return;
+      if (this.stopped || !budget.take()) return;
       if (!this.#completePartial()) return;
     }
     const { chunk } = input;
     const handler = this.#handler;
     const length = chunk.length;
-    while (!this.stopped) {
+    while (!this.stopped && budget.take()) {
       const at = input.position;
       if (length - at < frameHeaderBytes) return input.keepRest();
       const size =

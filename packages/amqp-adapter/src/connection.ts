@@ -1,4 +1,14 @@
-import { type Broker, type Logger, Outbox, type OutboxTarget, stopReasons, type Timer } from "@jackalope/core/adapter";
+import {
+  type Broker,
+  type GateOwner,
+  type Logger,
+  Outbox,
+  type OutboxTarget,
+  ReadGate,
+  StallWatch,
+  stopReasons,
+  type Timer,
+} from "@jackalope/core/adapter";
 import type { Transport, TransportListener } from "@jackalope/transport";
 import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat, frameOverheadBytes } from "./codec.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
@@ -19,10 +29,9 @@ export interface ConnectionHost {
 const closeOkFrame = Buffer.from([frameTypes.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frameEndByte]);
 
 /**
- * One client: protocol header, decode loop, outbox, heartbeats, pause and resume. It knows no broker noun; frames go to
- * the session.
+ * One client: protocol header, outbox, heartbeats. It knows no broker noun; frames go through the gate to the session.
  */
-export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportListener {
+export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
   readonly outbox: Outbox;
@@ -33,12 +42,12 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
   readonly name: string;
   readonly #transport: Transport;
   readonly #decoder: FrameDecoder;
+  readonly #gate: ReadGate;
+  readonly #stallWatch: StallWatch;
   #heartbeat: Heartbeat | null = null;
   #timer: Timer | null;
   /** Bytes of the protocol header so far, null once it is complete. */
   #header: Buffer | null = Buffer.alloc(0);
-  #stopped = 0;
-  #decoding = false;
   /** The frames cannot be followed any more: only close-ok and the end of the socket count. */
   #lost = false;
   #ended = false;
@@ -50,9 +59,12 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
     this.remoteAddress = transport.remoteAddress;
     this.peer = `${this.remoteAddress}:${transport.remotePort}`;
     this.name = `${this.peer} -> ${transport.localAddress}:${transport.localPort}`;
-    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.session.pressure(over));
+    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
     this.session = new Session(this);
     this.#decoder = new FrameDecoder(limits.handshakeFrameBytesMax, this.session);
+    const { turn } = broker;
+    this.#gate = new ReadGate({ turn, stream: transport, decoder: this.#decoder, outbox: this.outbox, owner: this });
+    this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
     this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
@@ -60,22 +72,12 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
 
   /** Stops taking frames for `reason`, after the one at hand. */
   stop(reason: number): void {
-    this.#stopped |= reason;
-    this.#decoder.stopped = true;
-    if (this.#heartbeat !== null) this.#heartbeat.deaf = true;
-    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
-    if (reason !== stopReasons.operation) this.#transport.pause();
+    this.#gate.stop(reason);
   }
 
   /** `reason` is over; takes frames again unless there is another. */
   proceed(reason: number): void {
-    if ((this.#stopped & reason) === 0) return;
-    this.#stopped &= ~reason;
-    if (this.#stopped !== 0) return;
-    this.#decoder.stopped = false;
-    if (this.#heartbeat !== null) this.#heartbeat.deaf = false;
-    this.#decode();
-    if (this.#stopped === 0) this.#transport.resume();
+    this.#gate.proceed(reason);
   }
 
   /** The negotiated size of frames. */
@@ -95,15 +97,15 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
   /** connection.close went out: ends the socket after `waitMs` unless the session does before. */
   expectClose(waitMs: number): void {
     this.#setTimer(this.host.broker.clock.after(waitMs, () => this.destroy()));
-    this.#stopped &= stopReasons.operation;
-    this.#decoder.stopped = this.#stopped !== 0;
-    this.#transport.resume();
+    this.#gate.proceed(~stopReasons.operation);
   }
 
   /** Says what is left to say and closes the socket. */
   finish(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#gate.end();
+    this.#heartbeat?.stop();
     if (!this.outbox.flush()) return this.destroy();
     this.#transport.end("normal");
     // A peer that does not close its side in turn must not keep ours.
@@ -128,7 +130,10 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
   write(bytes: Buffer, done: () => void): void {
     // Nothing but a heartbeat is so short, and one must not stand in for the next.
     if (this.#heartbeat !== null && bytes.length > frameOverheadBytes) this.#heartbeat.sent = true;
-    this.#transport.write(bytes, null, done);
+    this.#transport.write(bytes, null, () => {
+      this.#stallWatch.gone();
+      done();
+    });
   }
 
   // HeartbeatHost
@@ -143,6 +148,20 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
     this.destroy();
   }
 
+  // GateOwner
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  chunkEnded(): void {
+    this.session.chunkEnded();
+  }
+
+  listening(listens: boolean): void {
+    if (this.#heartbeat !== null) this.#heartbeat.listening(listens);
+  }
+
   // TransportListener
 
   onData(chunk: Buffer): void {
@@ -151,16 +170,15 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
     if (this.#lost) return this.#awaitCloseOk(chunk);
     const frames = this.#header === null ? chunk : this.#takeHeader(this.#header, chunk);
     if (frames === null) return;
-    this.#decoder.push(frames);
-    if (this.#decoder.stopped) this.#transport.pause();
-    else this.#decode();
+    this.#gate.push(frames);
   }
 
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
     this.#heartbeat?.stop();
-    this.#decoder.drop();
+    this.#stallWatch.end();
+    this.#gate.end();
     this.outbox.close();
     this.session.socketClosed();
     this.host.forget(this);
@@ -191,26 +209,25 @@ export class AmqpConnection implements OutboxTarget, HeartbeatHost, TransportLis
     return chunk.length > missing ? chunk.subarray(missing) : null;
   }
 
-  #decode(): void {
-    if (this.#decoding) return;
-    this.#decoding = true;
-    const decoder = this.#decoder;
-    do {
-      try {
-        decoder.run();
-      } catch (error) {
-        this.session.failed(error);
-        continue;
-      }
-      this.session.chunkEnded();
-    } while (decoder.hasRest && !decoder.stopped && !this.#lost && !this.#ended);
-    this.#decoding = false;
-  }
-
   /** The session closes because the stream of frames is broken. */
   loseStream(): void {
     this.#lost = true;
-    this.#decoder.drop();
+    this.#gate.drop();
+  }
+
+  #pressure(over: boolean): void {
+    this.session.pressure(over);
+    this.#stallWatch.pressure(over);
+  }
+
+  /** Heartbeats may pass while nothing else does: they are how a client says that it lives, not that it reads. */
+  #stalled(stalledMs: number): boolean {
+    const { limits, logger } = this.host;
+    if (stalledMs < limits.stalledTimeoutMs) return true;
+    const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
+    logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the socket");
+    this.destroy();
+    return false;
   }
 
   #handshakeTimedOut(): void {

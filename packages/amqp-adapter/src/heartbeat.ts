@@ -19,13 +19,13 @@ export class Heartbeat {
   received = true;
   /** Set by the connection when bytes go. */
   sent = true;
-  /** True while the connection does not read, so that silence proves nothing. */
-  deaf = false;
   readonly #clock: Clock;
   readonly #host: HeartbeatHost;
   readonly #tickMs: number;
   readonly #tick: () => void = () => this.#look();
   #silentTicks = 0;
+  /** While the connection does not read, silence proves nothing. */
+  #deaf = false;
   #timer: Timer;
 
   constructor(clock: Clock, intervalSeconds: number, host: HeartbeatHost) {
@@ -33,6 +33,12 @@ export class Heartbeat {
     this.#host = host;
     this.#tickMs = (intervalSeconds * 1000) / 2;
     this.#timer = clock.after(this.#tickMs, this.#tick);
+  }
+
+  /** False from here on while the connection does not read. */
+  listening(listens: boolean): void {
+    this.#deaf = !listens;
+    if (listens) this.received = true;
   }
 
   stop(): void {
@@ -43,7 +49,7 @@ export class Heartbeat {
     this.#timer = this.#clock.after(this.#tickMs, this.#tick);
     if (!this.sent) this.#host.sendHeartbeat();
     this.sent = false;
-    if (this.received || this.deaf) this.#silentTicks = 0;
+    if (this.received || this.#deaf) this.#silentTicks = 0;
     else if (++this.#silentTicks >= silentTicksMax) this.#host.peerIsSilent();
     this.received = false;
   }

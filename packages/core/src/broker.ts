@@ -73,8 +73,8 @@ export class Broker implements BrokerParts {
 
   private constructor(options: BrokerOptions) {
     this.clock = options.clock ?? new SystemClock();
-    this.turn = options.turn ?? new Turn();
     this.limits = { ...defaultLimits, ...options.limits };
+    this.turn = options.turn ?? new Turn(this.clock, this.limits.turnBudgetMs);
     this.addsOrigin = options.addsOrigin ?? false;
     this.logger = options.logger ?? silentLogger;
     this.containment = new Containment(this.clock, this.logger, options.onBroken ?? (() => undefined));

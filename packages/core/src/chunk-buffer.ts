@@ -20,7 +20,6 @@ export class ChunkBuffer {
 
   /** Adds what the stream brought. The bytes must not change afterwards. */
   push(chunk: Buffer): void {
-    // Otherwise a chunk was under way when the stream was paused.
     this.chunk = this.chunk === null ? chunk : Buffer.concat([this.chunk.subarray(this.position), chunk]);
     this.position = 0;
   }

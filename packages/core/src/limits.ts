@@ -29,6 +29,8 @@ export interface Limits {
   /** Publishes and acknowledgements buffered by one transaction. */
   readonly transactionOperationsMax: number;
   readonly transactionBytesMax: number;
+  /** Time that a turn of the event loop takes for clients' work, before those that want more wait for the next. */
+  readonly turnBudgetMs: number;
   /** Connections over all listeners. */
   readonly connectionsMax: number;
 }
@@ -51,5 +53,6 @@ export const defaultLimits: Limits = {
   filterSkippedMax: 1000,
   transactionOperationsMax: 100_000,
   transactionBytesMax: 128 * 1024 * 1024,
+  turnBudgetMs: 2,
   connectionsMax: 100_000,
 };

@@ -1,4 +1,8 @@
+import type { Clock } from "./clock.ts";
 import type { Containment, FailurePlace } from "./containment.ts";
+import { defaultLimits } from "./limits.ts";
+import { TurnBudget } from "./turn-budget.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** Something with work left for the end of the turn. */
 export interface TurnTask {
@@ -22,15 +26,38 @@ export interface TurnOutbox extends TurnTask {
   drop(): void;
 }
 
+/** Something with more to do than one turn has time for. */
+export interface TurnWaiter {
+  /** Goes on while `Turn.budget` lasts, and calls `Turn.wait` again where that was not enough. */
+  takeTurn(): void;
+  /** `takeTurn` threw: ends what cannot go on. Others go on. */
+  failed?(error: unknown): void;
+}
+
+/** Outboxes with something to say, beyond which an answer does not wait for its place among them. */
+const crowdedOutboxes = 64;
+
 /**
- * The end of a turn of the event loop: storage commits first, sockets after. Node runs the 'data' callbacks of many
+ * A turn of the event loop, and its end: storage commits first, sockets after. Node runs the 'data' callbacks of many
  * sockets in one poll phase and setImmediate callbacks right behind it, so one immediate gathers a turn's I/O.
  *
- *     poll phase: data, data, data   |   check phase: storage tasks, then outboxes
+ *     poll phase: data, data, data   |   check phase: who waited for a turn, storage tasks, then outboxes
+ *
+ * Both phases have a budget. Who has more to do than it allows stands in a line, and goes on in a later turn when those
+ * before it have had theirs: timers, new connections and clients with little to say come in between. Nobody in the line
+ * gets a turn while outboxes are left over from the turn before: what makes more of them waits for the sockets.
  */
 export class Turn {
+  /** What this turn may still do. */
+  readonly budget: TurnBudget;
+  /** Counts the turns. */
+  number = 0;
+  readonly #flushBudget: TurnBudget;
+  readonly #waiting = new WaitingLine<TurnWaiter>();
   #storage: TurnTask[] = [];
   #outboxes: TurnOutbox[] = [];
+  /** `#outboxes` begins with some that the last turn had no time for. */
+  #behind = false;
   /** Null where nothing can come between a decision and its way out. */
   guard: TurnGuard | null = null;
   /** Takes what a task throws; without it the first one ends the turn. */
@@ -40,6 +67,28 @@ export class Turn {
   #keeps = false;
   #scheduled = false;
   readonly #run: () => void = () => this.end();
+
+  /** Without a clock a turn may take as long as it wants. */
+  constructor(clock: Clock | null = null, budgetMs: number = defaultLimits.turnBudgetMs) {
+    this.budget = new TurnBudget(clock, budgetMs);
+    this.#flushBudget = new TurnBudget(clock, budgetMs);
+  }
+
+  /** True while bytes of an earlier turn wait to be handed to their sockets. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
+  /** True where many outboxes have something to say: a short answer had better be flushed by itself. */
+  get crowded(): boolean {
+    return this.#outboxes.length > crowdedOutboxes;
+  }
+
+  /** Calls `waiter.takeTurn` once, when it is its turn. */
+  wait(waiter: TurnWaiter): void {
+    this.#waiting.push(waiter);
+    this.#schedule();
+  }
 
   /** Calls `task.endTurn` at the end of this turn, before any outbox. The caller sees to it that it asks once a turn. */
   storageDirty(task: TurnTask): void {
@@ -56,16 +105,21 @@ export class Turn {
   /** Ends the turn now. Tests and the clean shutdown call it; the event loop does otherwise. */
   end(): void {
     this.#scheduled = false;
+    this.number++;
+    if (!this.#behind) this.#giveTurns();
     // A task may dirty another one (a confirm reaches an outbox, a failed commit closes a channel), hence the loops.
-    while (this.#storage.length > 0 || this.#outboxes.length > 0) {
+    this.#flushBudget.renew();
+    let behind = false;
+    while (this.#storage.length > 0 || (this.#outboxes.length > 0 && !behind)) {
       const storage = this.#storage;
       this.#storage = [];
       for (const task of storage) this.#endTask(task);
-      const outboxes = this.#outboxes;
-      this.#outboxes = [];
-      for (const outbox of outboxes) this.#endOutbox(outbox);
+      behind = this.#flushOutboxes();
     }
+    this.#behind = behind;
     this.#keeps = false;
+    this.budget.renew();
+    if (behind || this.#waiting.length > 0) this.#schedule();
   }
 
   // Each fails alone: what others gathered in this turn is theirs.
@@ -135,6 +189,39 @@ export class Turn {
     this.#kept.clear();
     for (const outbox of dropped) this.#leave(outbox, () => outbox.drop());
     this.#keeps = false;
+  }
+
+  /** One after the other until the time is over. Who comes to wait meanwhile is not before the next turn. */
+  #giveTurns(): void {
+    this.budget.renew();
+    for (let count = this.#waiting.length; count > 0; count--) {
+      this.#giveTurn(this.#waiting.shift() as TurnWaiter);
+      if (this.budget.spent) return;
+    }
+  }
+
+  #giveTurn(waiter: TurnWaiter): void {
+    try {
+      waiter.takeTurn();
+    } catch (error) {
+      this.#contain("turn", error, () => waiter.failed?.(error));
+    }
+  }
+
+  /** True where the time was over before every outbox was asked. */
+  #flushOutboxes(): boolean {
+    const outboxes = this.#outboxes;
+    this.#outboxes = [];
+    for (let index = 0; index < outboxes.length; index++) {
+      this.#endOutbox(outboxes[index] as TurnOutbox);
+      // A system call each: the clock is looked at every time.
+      this.#flushBudget.allow(0);
+      if (this.#flushBudget.spent && index + 1 < outboxes.length) {
+        this.#outboxes = [...outboxes.slice(index + 1), ...this.#outboxes];
+        return true;
+      }
+    }
+    return false;
   }
 
   #schedule(): void {

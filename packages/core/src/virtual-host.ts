@@ -157,6 +157,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
    * that store it, then the queues themselves.
    */
   publishTo(targets: readonly Queue[], message: Message): number {
+    this.turn.budget.left -= targets.length;
     if (targets.length === 1) return this.#publishToOne(targets[0] as Queue, message);
     let result: number = PublishResult.routed;
     let waiting: Queue[] | null = null;

@@ -1,4 +1,4 @@
-import { ChunkBuffer } from "@jackalope/core/adapter";
+import { ChunkBuffer, endlessBudget, type GatedDecoder, type TurnBudget } from "@jackalope/core/adapter";
 import { readPacketId, readReasonCode } from "./acknowledgement.ts";
 import { readConnectLevel } from "./connect-check.ts";
 import { malformed, MqttError, protocolError } from "./mqtt-error.ts";
@@ -29,7 +29,7 @@ const headerBytesMax = 5;
 const dupBit = 8;
 
 /** Cuts a byte stream into packets. A packet that lies whole in one chunk is read in place. */
-export class PacketDecoder {
+export class PacketDecoder implements GatedDecoder {
   /** What the client speaks: CONNECT tells. Before it, and where it does not tell, the form for what is said to it. */
   version: Version = 5;
   /** The largest packet accepted, its fixed header included; it grows at login. */
@@ -62,18 +62,18 @@ export class PacketDecoder {
     this.#input.push(chunk);
   }
 
-  /** Hands over every whole packet. Throws what the handler throws, and MqttError for packets that are none. */
-  run(): void {
+  /** Hands over whole packets while `budget` lasts. Throws what the handler throws, and MqttError for packets that are none. */
+  run(budget: TurnBudget = endlessBudget): void {
     const input = this.#input;
     if (input.chunk === null) return;
     while (input.partial !== null) {
-      if (this.stopped) return;
+      if (this.stopped || !budget.take()) return;
       if (!this.#completePartial()) return;
     }
     const { chunk } = input;
     const length = chunk.length;
     // `drop` in the handler takes the chunk away.
-    while (!this.stopped && input.chunk === chunk) {
+    while (!this.stopped && input.chunk === chunk && budget.take()) {
       const at = input.position;
       if (length - at < headerBytesMin) return this.#keepRest();
       let remaining = chunk[at + 1] as number;

@@ -1,9 +1,10 @@
 import {
+  type GateOwner,
   type Logger,
   Outbox,
   type OutboxTarget,
+  ReadGate,
   StallWatch,
-  stopReasons,
   type Timer,
   type VirtualHost,
 } from "@jackalope/core/adapter";
@@ -28,24 +29,20 @@ export interface ConnectionHost extends LoginTerms {
 }
 
 /**
- * One client: decode loop, outbox, keep alive, pause and resume. It knows no broker noun; packets go to the session.
+ * One client: outbox, keep alive. It knows no broker noun; packets go through the gate to the session.
  */
-export class MqttConnection implements OutboxTarget, TransportListener {
+export class MqttConnection implements OutboxTarget, GateOwner, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
   readonly outbox: Outbox;
   readonly transport: Transport;
   /** `address:port` of the client. */
   readonly peer: string;
+  readonly #gate: ReadGate;
+  readonly #stallWatch: StallWatch;
   readonly decoder: PacketDecoder;
   #keepAlive: KeepAlive | null = null;
   #timer: Timer | null;
-  /** While the client is behind with reading. */
-  #stallWatch: StallWatch | null = null;
-  /** Bytes that the transport took so far, to tell a slow reader from one that does not read. */
-  #goneBytes = 0;
-  #stopped = 0;
-  #decoding = false;
   #ended = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -56,6 +53,9 @@ export class MqttConnection implements OutboxTarget, TransportListener {
     this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
     this.session = new Session(this);
     this.decoder = new PacketDecoder(limits.connectPacketBytesMax, this.session);
+    const { turn } = broker;
+    this.#gate = new ReadGate({ turn, stream: transport, decoder: this.decoder, outbox: this.outbox, owner: this });
+    this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
     this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
@@ -68,25 +68,12 @@ export class MqttConnection implements OutboxTarget, TransportListener {
 
   /** Stops taking packets for `reason`, after the one at hand. */
   stop(reason: number): void {
-    this.#stopped |= reason;
-    this.decoder.stopped = true;
-    if (this.#keepAlive !== null) this.#keepAlive.deaf = true;
-    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
-    if (reason !== stopReasons.operation) this.transport.pause();
+    this.#gate.stop(reason);
   }
 
   /** `reason` is over; takes packets again unless there is another. */
   proceed(reason: number): void {
-    if ((this.#stopped & reason) === 0) return;
-    this.#stopped &= ~reason;
-    if (this.#stopped !== 0 || this.#ended) return;
-    this.decoder.stopped = false;
-    if (this.#keepAlive !== null) {
-      this.#keepAlive.deaf = false;
-      this.#keepAlive.received = true;
-    }
-    this.#decode();
-    if (this.#stopped === 0) this.transport.resume();
+    this.#gate.proceed(reason);
   }
 
   /** The client is logged in: its time limit is over, its packets may be larger. */
@@ -102,13 +89,10 @@ export class MqttConnection implements OutboxTarget, TransportListener {
   finish(reason: EndReason): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.decoder.stopped = true;
-    this.decoder.drop();
+    this.#gate.end();
     this.#keepAlive?.stop();
     if (!this.outbox.flush()) return this.destroy();
     this.transport.end(reason);
-    // Unread bytes would turn the end into a reset, which can overtake the DISCONNECT packet.
-    this.transport.resume();
     // A peer that does not close its side in turn must not keep ours.
     this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
   }
@@ -123,10 +107,25 @@ export class MqttConnection implements OutboxTarget, TransportListener {
 
   write(bytes: Buffer, done: () => void): void {
     this.transport.write(bytes, null, () => {
-      this.#goneBytes += bytes.length;
+      this.#stallWatch.gone();
       this.host.traffic.sentBytes += bytes.length;
       done();
     });
+  }
+
+  // GateOwner
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  chunkEnded(drained: boolean): void {
+    this.session.chunkEnded();
+    if (drained && !this.decoder.stopped) this.decoder.release();
+  }
+
+  listening(listens: boolean): void {
+    this.#keepAlive?.listening(listens);
   }
 
   // TransportListener
@@ -135,57 +134,33 @@ export class MqttConnection implements OutboxTarget, TransportListener {
     this.host.traffic.receivedBytes += chunk.length;
     if (this.#ended) return;
     if (this.#keepAlive !== null) this.#keepAlive.received = true;
-    this.decoder.push(chunk);
-    if (this.decoder.stopped) this.transport.pause();
-    else this.#decode();
+    this.#gate.push(chunk);
   }
 
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
-    this.#stallWatch?.end();
+    this.#stallWatch.end();
     this.#keepAlive?.stop();
-    this.decoder.stopped = true;
-    this.decoder.drop();
+    this.#gate.end();
     this.outbox.close();
     this.session.transportClosed();
     this.host.forget(this);
   }
 
-  #decode(): void {
-    if (this.#decoding) return;
-    this.#decoding = true;
-    const { decoder } = this;
-    do {
-      try {
-        decoder.run();
-      } catch (error) {
-        this.session.failed(error);
-        continue;
-      }
-      this.session.chunkEnded();
-    } while (decoder.hasRest && !decoder.stopped && !this.#ended);
-    this.#decoding = false;
-    if (!decoder.hasRest && !decoder.stopped) decoder.release();
-  }
-
   #pressure(over: boolean): void {
     this.session.pressure(over);
-    this.#stallWatch?.end();
-    this.#stallWatch = over ? this.#watchStall() : null;
+    this.#stallWatch.pressure(over);
   }
 
   /** What gathers for a client that does not read is bounded by its queue. */
-  #watchStall(): StallWatch {
-    const { broker, limits, logger } = this.host;
-    const goneBytes = (): number => this.#goneBytes;
-    return new StallWatch(broker.clock, goneBytes, (stalledMs) => {
-      if (stalledMs < limits.stalledTimeoutMs) return true;
-      const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
-      logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
-      this.destroy();
-      return false;
-    });
+  #stalled(stalledMs: number): boolean {
+    const { limits, logger } = this.host;
+    if (stalledMs < limits.stalledTimeoutMs) return true;
+    const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
+    logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
+    this.destroy();
+    return false;
   }
 
   #handshakeTimedOut(): void {

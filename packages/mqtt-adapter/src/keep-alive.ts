@@ -12,13 +12,13 @@ const silentLooksMax = 1.5 * looksAnInterval;
 export class KeepAlive {
   /** Set by the connection when bytes come. */
   received = true;
-  /** True while the connection does not read, so that silence proves nothing. */
-  deaf = false;
   readonly #clock: Clock;
   readonly #lookMs: number;
   readonly #onSilence: () => void;
   readonly #look: () => void = () => this.#onLook();
   #silentLooks = 0;
+  /** While the connection does not read, silence proves nothing. */
+  #deaf = false;
   #timer: Timer;
 
   /** `onSilence` is called once, between 1.5 and 1.75 times `seconds` after the last byte. */
@@ -29,12 +29,18 @@ export class KeepAlive {
     this.#timer = clock.after(this.#lookMs, this.#look);
   }
 
+  /** False from here on while the connection does not read. */
+  listening(listens: boolean): void {
+    this.#deaf = !listens;
+    if (listens) this.received = true;
+  }
+
   stop(): void {
     this.#timer.cancel();
   }
 
   #onLook(): void {
-    this.#silentLooks = this.received || this.deaf ? 0 : this.#silentLooks + 1;
+    this.#silentLooks = this.received || this.#deaf ? 0 : this.#silentLooks + 1;
     this.received = false;
     if (this.#silentLooks >= silentLooksMax) this.#onSilence();
     else this.#timer = this.#clock.after(this.#lookMs, this.#look);

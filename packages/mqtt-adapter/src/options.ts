@@ -39,8 +39,6 @@ export interface MqttLimits extends OutboxBounds {
   readonly closeTimeoutMs: number;
   /** How long the adapter's `close` waits for clients to close their side. */
   readonly shutdownTimeoutMs: number;
-  /** A client whose socket has taken nothing for so long is cut off. */
-  readonly stalledTimeoutMs: number;
 }
 
 export const defaultMqttLimits: MqttLimits = {
@@ -64,7 +62,6 @@ export const defaultMqttLimits: MqttLimits = {
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 10_000,
   shutdownTimeoutMs: 3000,
-  stalledTimeoutMs: 60_000,
 };
 
 /** The virtual host of clients that name none. */

@@ -1,4 +1,4 @@
-import { ChunkBuffer } from "@jackalope/core/adapter";
+import { ChunkBuffer, endlessBudget, type GatedDecoder, type TurnBudget } from "@jackalope/core/adapter";
 import { FrameHead, type HeadLimits } from "./frame-head.ts";
 import { SendTemplate } from "./send-template.ts";
 import { malformed, StompError } from "./stomp-error.ts";
@@ -21,7 +21,7 @@ export interface FrameHandler {
 }
 
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is handed over in place. */
-export class FrameDecoder {
+export class FrameDecoder implements GatedDecoder {
   readonly head: FrameHead = new FrameHead();
   /** The session teaches it what its client repeats. */
   readonly template: SendTemplate = new SendTemplate();
@@ -53,16 +53,16 @@ export class FrameDecoder {
     this.#input.push(chunk);
   }
 
-  /** Hands over every whole frame. Throws what the handler throws, and StompError for frames that are none. */
-  run(): void {
+  /** Hands over whole frames while `budget` lasts. Throws what the handler throws, and StompError for frames that are none. */
+  run(budget: TurnBudget = endlessBudget): void {
     const input = this.#input;
     if (input.chunk === null) return;
     while (input.partial !== null) {
-      if (this.stopped) return;
+      if (this.stopped || !budget.take()) return;
       if (!this.#completePartial()) return;
     }
     const { chunk } = input;
-    while (!this.stopped && input.position < chunk.length) {
+    while (!this.stopped && input.position < chunk.length && budget.take()) {
       const first = chunk[input.position];
       if (first === lineFeed || first === carriageReturn) input.position++;
       else if (!this.#next(chunk)) return;

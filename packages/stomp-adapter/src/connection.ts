@@ -1,10 +1,11 @@
 import {
   type Broker,
+  type GateOwner,
   type Logger,
   Outbox,
   type OutboxTarget,
+  ReadGate,
   StallWatch,
-  stopReasons,
   type Timer,
 } from "@jackalope/core/adapter";
 import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
@@ -26,9 +27,9 @@ export interface ConnectionHost {
 }
 
 /**
- * One client: decode loop, outbox, heart-beats, pause and resume. It knows no broker noun; frames go to the session.
+ * One client: outbox, heart-beats. It knows no broker noun; frames go through the gate to the session.
  */
-export class StompConnection implements OutboxTarget, HeartbeatHost, TransportListener {
+export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
   readonly outbox: Outbox;
@@ -37,17 +38,13 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
   readonly peer: string;
   /** `client -> server`, as RabbitMQ names connections. */
   readonly name: string;
+  readonly #gate: ReadGate;
+  readonly #stallWatch: StallWatch;
   readonly decoder: FrameDecoder;
   #heartbeat: Heartbeat | null = null;
   #timer: Timer | null;
-  /** While the client is behind with reading. */
-  #stallWatch: StallWatch | null = null;
   /** Ends of the frames in the outbox, for transports that send them one by one. */
   #frameEnds: number[] | null;
-  /** Bytes that the transport took so far, to tell a slow reader from one that does not read. */
-  #goneBytes = 0;
-  #stopped = 0;
-  #decoding = false;
   #ended = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -60,6 +57,9 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
     this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
     this.session = new Session(this);
     this.decoder = new FrameDecoder(limits.loginBodyBytesMax, limits, this.session);
+    const { turn } = broker;
+    this.#gate = new ReadGate({ turn, stream: transport, decoder: this.decoder, outbox: this.outbox, owner: this });
+    this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
     this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
@@ -72,25 +72,12 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
 
   /** Stops taking frames for `reason`, after the one at hand. */
   stop(reason: number): void {
-    this.#stopped |= reason;
-    this.decoder.stopped = true;
-    if (this.#heartbeat !== null) this.#heartbeat.deaf = true;
-    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
-    if (reason !== stopReasons.operation) this.transport.pause();
+    this.#gate.stop(reason);
   }
 
   /** `reason` is over; takes frames again unless there is another. */
   proceed(reason: number): void {
-    if ((this.#stopped & reason) === 0) return;
-    this.#stopped &= ~reason;
-    if (this.#stopped !== 0 || this.#ended) return;
-    this.decoder.stopped = false;
-    if (this.#heartbeat !== null) {
-      this.#heartbeat.deaf = false;
-      this.#heartbeat.received = true;
-    }
-    this.#decode();
-    if (this.#stopped === 0) this.transport.resume();
+    this.#gate.proceed(reason);
   }
 
   /** The client is logged in: its time limit is over, its frames may be larger. */
@@ -107,13 +94,10 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
   finish(reason: EndReason): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.decoder.stopped = true;
-    this.decoder.drop();
+    this.#gate.end();
     this.#heartbeat?.stop();
     if (!this.outbox.flush()) return this.destroy();
     this.transport.end(reason);
-    // Unread bytes would turn the end into a reset, which can overtake the ERROR frame.
-    this.transport.resume();
     // A peer that does not close its side in turn must not keep ours.
     this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
   }
@@ -131,7 +115,7 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
     const frameEnds = this.#frameEnds;
     if (frameEnds !== null) this.#frameEnds = [];
     this.transport.write(bytes, frameEnds, () => {
-      this.#goneBytes += bytes.length;
+      this.#stallWatch.gone();
       done();
     });
   }
@@ -150,66 +134,57 @@ export class StompConnection implements OutboxTarget, HeartbeatHost, TransportLi
     this.destroy();
   }
 
+  // GateOwner
+
+  failed(error: unknown): void {
+    this.session.failed(error);
+  }
+
+  chunkEnded(drained: boolean): void {
+    this.session.chunkEnded();
+    if (drained && !this.decoder.stopped) this.decoder.release();
+  }
+
+  listening(listens: boolean): void {
+    this.#heartbeat?.listening(listens);
+  }
+
   // TransportListener
 
   onData(chunk: Buffer): void {
     if (this.#ended) return;
     if (this.#heartbeat !== null) this.#heartbeat.received = true;
-    this.decoder.push(chunk);
-    if (this.decoder.stopped) this.transport.pause();
-    else this.#decode();
+    this.#gate.push(chunk);
   }
 
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
-    this.#stallWatch?.end();
+    this.#stallWatch.end();
     this.#heartbeat?.stop();
-    this.decoder.stopped = true;
-    this.decoder.drop();
+    this.#gate.end();
     this.outbox.close();
     this.session.transportClosed();
     this.host.forget(this);
   }
 
-  #decode(): void {
-    if (this.#decoding) return;
-    this.#decoding = true;
-    const { decoder } = this;
-    do {
-      try {
-        decoder.run();
-      } catch (error) {
-        this.session.failed(error);
-        continue;
-      }
-      this.session.chunkEnded();
-    } while (decoder.hasRest && !decoder.stopped && !this.#ended);
-    this.#decoding = false;
-    if (!decoder.hasRest && !decoder.stopped) decoder.release();
-  }
-
   #pressure(over: boolean): void {
     this.session.pressure(over);
-    this.#stallWatch?.end();
-    this.#stallWatch = over ? this.#watchStall() : null;
+    this.#stallWatch.pressure(over);
   }
 
   /** Looks at what gathers meanwhile, too. */
-  #watchStall(): StallWatch {
-    const { broker, limits, logger } = this.host;
-    const goneBytes = (): number => this.#goneBytes;
-    return new StallWatch(broker.clock, goneBytes, (stalledMs) => {
-      const queuedBytes = this.session.ownQueueBytes;
-      const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes, queuedBytes };
-      if (stalledMs >= limits.stalledTimeoutMs) {
-        logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
-      } else if (queuedBytes > limits.stalledQueueBytesMax) {
-        logger.warn(fields, "client reads too slowly (stalledQueueBytesMax), closing the connection");
-      } else return true;
-      this.destroy();
-      return false;
-    });
+  #stalled(stalledMs: number): boolean {
+    const { limits, logger } = this.host;
+    const queuedBytes = this.session.ownQueueBytes;
+    const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes, queuedBytes };
+    if (stalledMs >= limits.stalledTimeoutMs) {
+      logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
+    } else if (queuedBytes > limits.stalledQueueBytesMax) {
+      logger.warn(fields, "client reads too slowly (stalledQueueBytesMax), closing the connection");
+    } else return true;
+    this.destroy();
+    return false;
   }
 
   #handshakeTimedOut(): void {

@@ -26,12 +26,12 @@ export class Heartbeat {
   received = true;
   /** Set by the connection when bytes go. */
   sent = true;
-  /** True while the connection does not read, so that silence proves nothing. */
-  deaf = false;
   readonly #clock: Clock;
   readonly #host: HeartbeatHost;
   readonly #intervals: HeartbeatIntervals;
   #silentMs = 0;
+  /** While the connection does not read, silence proves nothing. */
+  #deaf = false;
   #sendTimer: Timer | null = null;
   #receiveTimer: Timer | null = null;
 
@@ -41,6 +41,12 @@ export class Heartbeat {
     this.#intervals = intervals;
     if (intervals.sendMs > 0) this.#watchSending();
     if (intervals.receiveMs > 0) this.#watchReceiving();
+  }
+
+  /** False from here on while the connection does not read. */
+  listening(listens: boolean): void {
+    this.#deaf = !listens;
+    if (listens) this.received = true;
   }
 
   stop(): void {
@@ -62,7 +68,7 @@ export class Heartbeat {
     const tickMs = receiveMs / 2;
     this.#receiveTimer = this.#clock.after(tickMs, () => {
       this.#watchReceiving();
-      this.#silentMs = this.received || this.deaf ? 0 : this.#silentMs + tickMs;
+      this.#silentMs = this.received || this.#deaf ? 0 : this.#silentMs + tickMs;
       this.received = false;
       if (this.#silentMs >= Math.max(receiveMs * silentIntervalsMax, silenceMsMin)) this.#host.peerIsSilent();
     });

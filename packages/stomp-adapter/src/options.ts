@@ -32,8 +32,6 @@ export interface StompLimits extends OutboxBounds {
   readonly closeTimeoutMs: number;
   /** How long the adapter's `close` waits for clients to close their side. */
   readonly shutdownTimeoutMs: number;
-  /** A client whose socket has taken nothing for so long is cut off. */
-  readonly stalledTimeoutMs: number;
   /** What may wait in the own queues of a client that does not keep up with reading; beyond it the client is cut off. */
   readonly stalledQueueBytesMax: number;
 }
@@ -55,7 +53,6 @@ export const defaultStompLimits: StompLimits = {
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 10_000,
   shutdownTimeoutMs: 3000,
-  stalledTimeoutMs: 60_000,
   stalledQueueBytesMax: 64 * 1024 * 1024,
 };
 

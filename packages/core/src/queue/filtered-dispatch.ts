@@ -11,6 +11,8 @@ export interface FilteredQueue {
   deliverTo(consumer: Consumer, entry: QueueEntry): void;
   settle(entry: QueueEntry): void;
   hasExpired(entry: QueueEntry): boolean;
+  /** False where the turn's time is over; `run` is called again in a later one. */
+  mayDeliver(): boolean;
 }
 
 /**
@@ -75,6 +77,10 @@ export class FilteredDispatch {
   #offer(entry: QueueEntry): "taken" | "left" | "enough" {
     const { consumers } = this.#queue;
     if (consumers.peek() === null) return "enough";
+    if (!this.#queue.mayDeliver()) {
+      this.#changed = true;
+      return "enough";
+    }
     // It goes when its turn at the head comes, as everywhere.
     if (this.#queue.hasExpired(entry)) return "left";
     const consumer = consumers.pick(entry.message);

@@ -2,6 +2,7 @@ import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { Store } from "../store.ts";
 import type { Totals } from "../totals.ts";
+import type { Turn } from "../turn.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import type { Queue } from "./queue.ts";
 
@@ -16,6 +17,7 @@ export interface QueueHost {
   readonly name: string;
   readonly store: Store;
   readonly totals: Totals;
+  readonly turn: Turn;
   readonly logger: Logger;
   /** Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. */
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void;

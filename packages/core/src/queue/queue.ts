@@ -5,6 +5,7 @@ import type { Binding } from "../exchange/binding.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import type { Lsn, StoredMessage } from "../storage-engine.ts";
+import type { TurnWaiter } from "../turn.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
@@ -13,6 +14,9 @@ import { QueueEntry } from "./queue-entry.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import type { ReadyList } from "./ready-list.ts";
 import { ReadyMessages } from "./ready-messages.ts";
+
+/** A copy of so many bytes, 4 KiB, is a unit of the turn's budget. */
+const bytesPerUnitShift = 12;
 
 /** What a client may ask for when it declares a queue. */
 export interface QueueSpec {
@@ -39,7 +43,7 @@ export interface QueueIdentity {
  *     refuses      full, and the overflow rule says to tell the publisher
  *     enqueue      copied, stored by then, delivered or kept ready
  */
-export class Queue implements FilteredQueue {
+export class Queue implements FilteredQueue, TurnWaiter {
   readonly kind = "queue" as const;
   readonly id: number;
   readonly name: string;
@@ -76,6 +80,7 @@ export class Queue implements FilteredQueue {
   /** The head that may have run out is being read back from the engine. */
   #expiryAwaitsPage = false;
   #pageWaiters: (() => void)[] = [];
+  #waitsForTurn = false;
   /** To be dead-lettered when it is certain that nobody else has done so. */
   #dying: { readonly entry: QueueEntry; readonly reason: DeathReason }[] = [];
 
@@ -215,12 +220,28 @@ export class Queue implements FilteredQueue {
     }
     for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
       const consumer = this.consumers.peek();
-      if (consumer === null) return;
+      if (consumer === null || !this.mayDeliver()) return;
       const entry = list.shift();
       if (entry === null) return;
       if (this.hasExpired(entry)) this.#die(entry, "expired");
       else this.deliverTo(consumer, entry);
     }
+  }
+
+  /** False where the turn's time is over: what is ready is handed out in a later one. */
+  mayDeliver(): boolean {
+    const { turn } = this.#host;
+    if (turn.budget.take()) return true;
+    if (!this.#waitsForTurn) {
+      this.#waitsForTurn = true;
+      turn.wait(this);
+    }
+    return false;
+  }
+
+  takeTurn(): void {
+    this.#waitsForTurn = false;
+    if (!this.deleted) this.dispatch();
   }
 
   /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
@@ -366,6 +387,7 @@ export class Queue implements FilteredQueue {
   /** Hands an entry that is not ready any more to a consumer of the round. */
   deliverTo(consumer: Consumer, entry: QueueEntry): void {
     this.consumers.served(consumer);
+    this.#host.turn.budget.left -= entry.message.bodyBytes >>> bytesPerUnitShift;
     const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
     if (consumer.settlesAtOnce(entry.message)) {
       this.settle(entry);

@@ -38,6 +38,10 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "filterSkippedMax",
     "Ready messages of a shared queue that a STOMP subscription with a selector looks past.",
   ),
+  turnBudgetMs: counted(
+    "turnBudgetMs",
+    "Milliseconds that a turn of the event loop takes for clients' work, before those that want more wait for the next.",
+  ),
   transactionOperationsMax: counted("transactionOperationsMax", "Publishes and acknowledgements of one transaction."),
   transactionBytesMax: sized("transactionBytesMax", "Message bytes of one transaction."),
 };

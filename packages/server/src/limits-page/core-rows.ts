@@ -78,6 +78,11 @@ export const coreRows: LimitRows<Limits> = {
     counts: "ready messages that a consumer with a selector looks past",
     atBound: "it waits until others have taken some of them",
   },
+  turnBudgetMs: {
+    setting: "turnBudgetMs",
+    counts: "milliseconds of a turn of the event loop",
+    atBound: "a client with more to do goes on in a later turn, when others have had theirs",
+  },
   transactionOperationsMax: {
     setting: "transactionOperationsMax",
     counts: "publishes and acknowledgements of a transaction",

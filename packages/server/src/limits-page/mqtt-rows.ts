@@ -79,10 +79,6 @@ export const mqttRows: LimitRows<MqttLimits> = {
     atBound: "they are cut off",
   },
   ...outboxRows,
-  stalledTimeoutMs: {
-    counts: "how long the socket of a client that is behind may take nothing",
-    atBound: "the client is cut off",
-  },
 };
 
 /** Those that count for the clients of an aedes server, too. */

@@ -42,10 +42,6 @@ export const stompRows: LimitRows<StompLimits> = {
     atBound: "they are cut off",
   },
   ...outboxRows,
-  stalledTimeoutMs: {
-    counts: "how long the socket of a client that is behind may take nothing",
-    atBound: "the client is cut off",
-  },
   stalledQueueBytesMax: {
     counts: "what waits in the queues of the own subscriptions of a client that is behind",
     atBound: "the client is cut off",

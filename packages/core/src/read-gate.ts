@@ -1,0 +1,205 @@
+import type { Outbox } from "./outbox.ts";
+import { stopReasons } from "./stop-reasons.ts";
+import type { TurnBudget } from "./turn-budget.ts";
+import type { Turn, TurnWaiter } from "./turn.ts";
+
+/** Cuts bytes into frames, and hands them to its session. */
+export interface GatedDecoder {
+  /** While true, `run` returns after the frame at hand and keeps the rest. */
+  stopped: boolean;
+  /** True while bytes wait that `run` has not looked at. */
+  readonly hasRest: boolean;
+  /** Takes what the stream brought; only while it has no rest. */
+  push(chunk: Buffer): void;
+  /** Hands over whole frames, each a unit of `budget`, until that is used up. Throws what the session throws. */
+  run(budget: TurnBudget): void;
+  /** Forgets what waits. */
+  drop(): void;
+}
+
+/** Where bytes come from. */
+export interface GatedStream {
+  pause(): void;
+  resume(): void;
+}
+
+/** The connection behind a gate. */
+export interface GateOwner {
+  /** A frame failed. */
+  failed(error: unknown): void;
+  /** What has been read was handled, or an operation has ended. `drained`: nothing is left that came. */
+  chunkEnded(drained: boolean): void;
+  /** False from here on while the client is not read from, so that its silence means nothing. */
+  listening(listens: boolean): void;
+}
+
+export interface ReadGateParts {
+  readonly turn: Turn;
+  readonly stream: GatedStream;
+  readonly decoder: GatedDecoder;
+  readonly outbox: Outbox;
+  readonly owner: GateOwner;
+}
+
+/** What a quiet client may do in a turn whose time others have used up, in units of the budget. */
+const quietUnits = 32;
+/** Turns without coming up against the budget that make a client a quiet one. */
+const quietTurns = 64;
+
+/**
+ * Between a client's stream and its decoder: says when its frames are handled.
+ *
+ *     reading ──▶ waiting    the turn's time is over: goes on when those before it have had their turn
+ *        │  ▲────────┘
+ *        └──▶ stopped        for one of `stopReasons`, until none is left
+ *
+ * A client that comes up against the budget is a busy one for a while. Quiet ones are served in the turn in which they
+ * say something, whatever else is going on.
+ */
+export class ReadGate implements TurnWaiter {
+  readonly #turn: Turn;
+  readonly #stream: GatedStream;
+  readonly #decoder: GatedDecoder;
+  readonly #outbox: Outbox;
+  readonly #owner: GateOwner;
+  /** Came while the decoder had a rest: at most what was under way when the stream was paused. */
+  #chunks: Buffer[] = [];
+  /** Bits of `stopReasons`. */
+  #stopped = 0;
+  #waiting = false;
+  #paused = false;
+  #decoding = false;
+  #ended = false;
+  /** The last turn whose time it used up. */
+  #busyTurn = -quietTurns - 1;
+
+  constructor(parts: ReadGateParts) {
+    this.#turn = parts.turn;
+    this.#stream = parts.stream;
+    this.#decoder = parts.decoder;
+    this.#outbox = parts.outbox;
+    this.#owner = parts.owner;
+  }
+
+  /** Stops taking frames for `reason`, after the one at hand. */
+  stop(reason: number): void {
+    if (this.#ended) return;
+    if (this.#stopped === 0) {
+      this.#decoder.stopped = true;
+      this.#owner.listening(false);
+    }
+    this.#stopped |= reason;
+    // An operation takes a moment, and pausing a socket costs system calls: one more chunk may come and waits.
+    if (reason !== stopReasons.operation) this.#pause();
+  }
+
+  /** `reasons` are over; takes frames again unless there is another. */
+  proceed(reasons: number): void {
+    if ((this.#stopped & reasons) === 0) return;
+    this.#stopped &= ~reasons;
+    if (this.#stopped !== 0 || this.#ended) return;
+    this.#decoder.stopped = false;
+    this.#owner.listening(true);
+    this.#go();
+  }
+
+  /** Takes what the stream brought. */
+  push(chunk: Buffer): void {
+    if (this.#ended) return;
+    if (this.#stopped === 0 && !this.#waiting && !this.#decoder.hasRest) {
+      this.#decoder.push(chunk);
+      this.#go();
+      return;
+    }
+    this.#chunks.push(chunk);
+    this.#pause();
+  }
+
+  takeTurn(): void {
+    this.#waiting = false;
+    if (this.#stopped === 0 && !this.#ended) this.#go();
+  }
+
+  /** For the turn: what the session throws beyond its frames is the end of the session alone. */
+  failed(error: unknown): void {
+    this.#decoding = false;
+    this.#owner.failed(error);
+  }
+
+  /** Forgets what waits: after an error in the stream nothing in it can be trusted. */
+  drop(): void {
+    this.#chunks = [];
+    this.#decoder.drop();
+  }
+
+  /** Takes nothing any more. What still comes is read and forgotten: unread bytes would turn the end into a reset. */
+  end(): void {
+    this.#ended = true;
+    this.#decoder.stopped = true;
+    this.drop();
+    this.#resume();
+  }
+
+  #go(): void {
+    if (this.#decoding) return;
+    if (this.#mayRead()) this.#decode();
+    else this.#wait();
+    if (this.#stopped === 0 && !this.#waiting) this.#resume();
+  }
+
+  /** Whether there is time for this client now; a quiet one is given some. */
+  #mayRead(): boolean {
+    const { budget, number, behind } = this.#turn;
+    const quiet = number - this.#busyTurn > quietTurns;
+    if (!budget.spent) return quiet || !behind;
+    if (quiet) budget.allow(quietUnits);
+    return quiet;
+  }
+
+  #decode(): void {
+    const decoder = this.#decoder;
+    this.#decoding = true;
+    do {
+      const chunk = decoder.hasRest ? undefined : this.#chunks.shift();
+      if (chunk !== undefined) decoder.push(chunk);
+      try {
+        decoder.run(this.#turn.budget);
+      } catch (error) {
+        this.#owner.failed(error);
+        continue;
+      }
+      this.#owner.chunkEnded(!decoder.hasRest && this.#chunks.length === 0);
+    } while (this.#goesOn());
+    this.#decoding = false;
+    // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
+    if (this.#turn.crowded) this.#outbox.flush();
+  }
+
+  /** False where nothing is left, or nothing more may be done for now. */
+  #goesOn(): boolean {
+    if (this.#stopped !== 0 || this.#ended) return false;
+    if (!this.#decoder.hasRest && this.#chunks.length === 0) return false;
+    if (!this.#turn.budget.spent) return true;
+    this.#wait();
+    return false;
+  }
+
+  #wait(): void {
+    this.#busyTurn = this.#turn.number;
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#turn.wait(this);
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#stream.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#stream.resume();
+  }
+}

@@ -1,0 +1,64 @@
+import type { Clock } from "./clock.ts";
+
+/** Units of work between two looks at the clock: a frame or a delivery takes about half a microsecond. */
+const unitsPerLook = 64;
+
+/**
+ * How much one turn of the event loop does for clients before it ends, so that whoever else is there gets a turn. Work is
+ * counted in units (a frame read, a message handed to a queue or a consumer, a key compared with a binding, some KiB copied),
+ * and the clock is looked at every few of them: what counts is time.
+ */
+export class TurnBudget {
+  /** Units until the next look at the clock. Whoever does much at once takes it off here. */
+  left = 0;
+  readonly #clock: Clock | null;
+  readonly #budgetMs: number;
+  /** When the time is over; 0 before the first work of the turn. */
+  #endMs = 0;
+  #spent = false;
+
+  /** Without a clock it has no end. */
+  constructor(clock: Clock | null, budgetMs: number) {
+    this.#clock = clock;
+    this.#budgetMs = budgetMs;
+  }
+
+  /** Takes one unit; false where the turn's time is over. */
+  take(): boolean {
+    return --this.left > 0 || this.#look();
+  }
+
+  /** True where the turn's time is over, without taking anything. */
+  get spent(): boolean {
+    return this.left <= 0 && !this.#look();
+  }
+
+  /** Allows `units` more in a turn whose time is over. */
+  allow(units: number): void {
+    this.left = units;
+  }
+
+  /** A turn begins. */
+  renew(): void {
+    this.left = 0;
+    this.#endMs = 0;
+    this.#spent = false;
+  }
+
+  #look(): boolean {
+    if (this.#spent) return false;
+    if (this.#clock !== null) {
+      const nowMs = this.#clock.monotonicMs();
+      if (this.#endMs === 0) this.#endMs = nowMs + this.#budgetMs;
+      else if (nowMs >= this.#endMs) {
+        this.#spent = true;
+        return false;
+      }
+    }
+    this.left = unitsPerLook;
+    return true;
+  }
+}
+
+/** For bytes that are read outside of any turn. */
+export const endlessBudget: TurnBudget = new TurnBudget(null, 0);

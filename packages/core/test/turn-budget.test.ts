@@ -1,0 +1,60 @@
+import { FakeClock } from "@jackalope/testkit";
+import { expect, test } from "vitest";
+import { endlessBudget, TurnBudget } from "../src/turn-budget.ts";
+
+/** Units taken until the budget said no, at most `max`. */
+function taken(budget: TurnBudget, max: number): number {
+  let count = 0;
+  while (count < max && budget.take()) count++;
+  return count;
+}
+
+test("the time of a turn begins with its first work, and the clock is looked at every few units", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  clock.advance(50);
+  expect(taken(budget, 1000)).toBe(1000);
+  clock.advance(1.9);
+  expect(taken(budget, 1000)).toBe(1000);
+  clock.advance(0.1);
+  expect(taken(budget, 1000)).toBeLessThan(64);
+  expect(budget.spent).toBe(true);
+  expect(budget.take()).toBe(false);
+});
+
+test("work that counts for much brings the next look nearer", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  expect(budget.take()).toBe(true);
+  clock.advance(3);
+  budget.left -= 1000;
+  expect(budget.take()).toBe(false);
+});
+
+test("what is allowed beyond the time is as much as was said", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  budget.take();
+  clock.advance(3);
+  taken(budget, 100);
+  budget.allow(8);
+  expect(budget.spent).toBe(false);
+  expect(taken(budget, 100)).toBe(7);
+  expect(budget.spent).toBe(true);
+});
+
+test("a new turn has its whole time again", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  budget.take();
+  clock.advance(3);
+  taken(budget, 100);
+  budget.renew();
+  expect(budget.spent).toBe(false);
+  clock.advance(1.9);
+  expect(taken(budget, 500)).toBe(500);
+});
+
+test("without a clock there is no end", () => {
+  expect(taken(endlessBudget, 100_000)).toBe(100_000);
+});
