@@ -3,6 +3,8 @@ import {
   type FieldTable,
   fieldTypeName,
   findField,
+  isLongerThan,
+  nameBytesMax,
   type Properties,
   type Route,
   withField,
@@ -18,26 +20,39 @@ export interface CopyRoutes {
   readonly blind: boolean;
 }
 
+/** Keys of CC and BCC together: each is another search for queues. */
+export const copyKeysMax = 1024;
+
 const none: CopyRoutes = { routes: [], visibleKeys: [], blind: false };
 
 function keysOf(headers: FieldTable, name: "CC" | "BCC"): string[] | null {
   const value = findField(headers, name);
   if (value === undefined) return null;
   if (value.kind !== "array") {
-    const text = `invalid message: {unacceptable_type_in_header,"${name}",${fieldTypeName(value)}}`;
-    throw new AmqpError(replyCodes.preconditionFailed, text);
+    throw invalidHeader("unacceptable_type_in_header", name, fieldTypeName(value));
   }
   const keys: string[] = [];
-  for (const item of value.value) if (item.kind === "string") keys.push(item.value);
+  for (const item of value.value) {
+    if (item.kind !== "string") continue;
+    // The header is a table and may hold longer ones; a routing key is a short string wherever it goes.
+    if (isLongerThan(item.value, nameBytesMax)) throw invalidHeader("value_too_long", name, item.value.length);
+    keys.push(item.value);
+  }
   return keys;
 }
 
-/** The routes that CC and BCC add. Throws 406 where a header is not an array. */
+function invalidHeader(problem: string, name: string, what: string | number): AmqpError {
+  return new AmqpError(replyCodes.preconditionFailed, `invalid message: {${problem},"${name}",${what}}`);
+}
+
+/** The routes that CC and BCC add. Throws 406 where a header is not an array, or its keys are too long or too many. */
 export function copyRoutes(properties: Properties, channel: Channel, exchange: string): CopyRoutes {
   const headers = properties.headers;
   if (headers === undefined) return none;
   const visible = keysOf(headers, "CC");
   const blind = keysOf(headers, "BCC");
+  const count = (visible?.length ?? 0) + (blind?.length ?? 0);
+  if (count > copyKeysMax) throw invalidHeader("too_many_keys", "BCC", count);
   const routes: Route[] = [];
   for (const key of visible ?? []) routes.push(channel.route(exchange, key));
   for (const key of blind ?? []) routes.push(channel.route(exchange, key));

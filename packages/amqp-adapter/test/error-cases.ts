@@ -72,6 +72,11 @@ export const withProperties = (...native: Uint8Array[]): Buffer[] => [
 ];
 const expiration = (text: string): Buffer[] => withProperties(Buffer.of(1, 0), shortString(text));
 export const headers = (fields: Uint8Array): Buffer[] => withProperties(Buffer.of(0x20, 0), longString(fields));
+/** A header with an array of `count` keys. */
+const copies = (name: "CC" | "BCC", count: number): Buffer => {
+  const keys = Buffer.from("S\0\0\0\x01k".repeat(count), "latin1");
+  return Buffer.concat([shortString(name), Buffer.from("A"), longString(keys)]);
+};
 export const body = (text: string, channel = 1): Buffer => frame(3, channel, Buffer.from(text));
 
 const soft = (
@@ -171,6 +176,20 @@ export const brokerErrors: readonly ErrorCase[] = [
     'PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"BCC",signedint}',
     publishIds,
     ...headers(Buffer.from("\x03BCCI\0\0\0\x01")),
+  ),
+  soft(
+    "CC with a key of 256 bytes",
+    406,
+    'PRECONDITION_FAILED - invalid message: {value_too_long,"CC",256}',
+    publishIds,
+    ...headers(Buffer.concat([Buffer.from("\x02CCA\0\0\x01\x05S\0\0\x01\0", "latin1"), Buffer.alloc(256, "k")])),
+  ),
+  soft(
+    "CC and BCC with more than 1024 keys",
+    406,
+    'PRECONDITION_FAILED - invalid message: {too_many_keys,"BCC",1025}',
+    publishIds,
+    ...headers(Buffer.concat([copies("CC", 1000), copies("BCC", 25)])),
   ),
   soft(
     "user-id of somebody else",

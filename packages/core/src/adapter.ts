@@ -34,6 +34,7 @@ export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
+export { isLongerThan, nameBytesMax, topicBytesMax } from "./name-bounds.ts";
 export { headersWithOrigin, withOrigin } from "./origin.ts";
 export { Outbox, type OutboxTarget } from "./outbox.ts";
 export { checkOutbox, defaultOutboxBounds, type OutboxBounds } from "./outbox-bounds.ts";

@@ -200,6 +200,7 @@ export class Broker implements BrokerParts {
     const startedAtMs = this.clock.nowMs();
     const recovery = new Recovery({
       users: this.users,
+      containment: this.containment,
       addVirtualHost: (name) => this.#addVirtualHost(name),
       virtualHost: (name) => this.#virtualHosts.get(name),
       queueIdSeen: (id) => {

@@ -8,6 +8,7 @@ export type FailurePlace =
   | "outbox"
   | "storage"
   | "page-in"
+  | "recovery"
   | "delivery"
   | "dead-letter"
   | "alarm"
@@ -34,6 +35,7 @@ export class Containment {
     outbox: 0,
     storage: 0,
     "page-in": 0,
+    recovery: 0,
     delivery: 0,
     "dead-letter": 0,
     alarm: 0,

@@ -1,5 +1,6 @@
 import type { User } from "./auth/user.ts";
 import { BrokerError, permissionRefused } from "./errors.ts";
+import { isLongerThan, topicBytesMax } from "./name-bounds.ts";
 import { parseReplyPath } from "./reply-path.ts";
 import { Route } from "./route.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -43,6 +44,9 @@ export class Publishing {
   #check(route: Route): void {
     const { exchange, routingKey } = route;
     const host = this.#host;
+    if (isLongerThan(routingKey, topicBytesMax)) {
+      throw new BrokerError("precondition-failed", `routing key of more than ${topicBytesMax} bytes`);
+    }
     // Permission first: who may not write here does not learn whether the exchange exists.
     if (!this.#user.may("write", host.name, exchange)) {
       throw permissionRefused("write", "exchange", exchange, host.name, this.#user.name);

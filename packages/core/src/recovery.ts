@@ -1,8 +1,20 @@
 import type { UserDirectory } from "./auth/user-directory.ts";
-import { type DefinitionKey, parseBinding, parseDefinitionKey, parseExchange, parseQueue } from "./definitions.ts";
+import type { Containment } from "./containment.ts";
+import {
+  type DefinitionKey,
+  definitionKey,
+  exchangeValue,
+  parseBinding,
+  parseDefinitionKey,
+  parseExchange,
+  parseQueue,
+  queueValue,
+} from "./definitions.ts";
+import { BrokerError } from "./errors.ts";
 import { Exchange, isExchangeType } from "./exchange/exchange.ts";
+import { type FieldTable, withField } from "./field-value.ts";
 import { Queue } from "./queue/queue.ts";
-import { readQueueArguments } from "./queue/queue-arguments.ts";
+import { ArgumentError, readQueueArguments } from "./queue/queue-arguments.ts";
 import { recordKind } from "./records.ts";
 import type { Lsn, RecoveryVisitor, StoredMessage } from "./storage-engine.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -10,6 +22,7 @@ import type { VirtualHost } from "./virtual-host.ts";
 /** What recovery fills. */
 export interface RecoveryTarget {
   readonly users: UserDirectory;
+  readonly containment: Containment;
   addVirtualHost(name: string): VirtualHost;
   virtualHost(name: string): VirtualHost | undefined;
   /** The highest queue id in use, so that no new queue takes an old one's messages. */
@@ -25,6 +38,8 @@ export class Recovery implements RecoveryVisitor {
   readonly #definitions: { key: DefinitionKey; value: Uint8Array }[] = [];
   readonly #queues = new Map<number, Queue>();
   readonly #hosts = new Map<Queue, VirtualHost>();
+  /** Definitions as they are to be stored instead, null for not at all. */
+  readonly #mended: { readonly host: VirtualHost; readonly key: string; readonly value: Uint8Array | null }[] = [];
   #built = false;
   messageCount = 0;
   /** Messages of queues that are gone: to be settled once the engine takes writes. */
@@ -58,11 +73,17 @@ export class Recovery implements RecoveryVisitor {
     this.#definitions.length = 0;
   }
 
-  /** Starts what writes: timers that a restored queue needs. Only after the engine has recovered. */
+  /**
+   * Starts what writes: mended definitions, timers that a restored queue needs. Only after the engine has recovered. Each
+   * queue begins for itself.
+   */
   begin(): void {
+    for (const { host, key, value } of this.#mended.splice(0)) host.store.put(key, value);
     for (const [queue, host] of this.#hosts) {
-      queue.dropExpired();
-      host.queueUsed(queue);
+      this.#target.containment.run("recovery", () => {
+        queue.dropExpired();
+        host.queueUsed(queue);
+      });
     }
   }
 
@@ -78,22 +99,57 @@ export class Recovery implements RecoveryVisitor {
     if (kind === "exchange") this.#takeExchange(host, name, value);
     else if (kind === "queue") this.#takeQueue(host, name, value);
     else if (kind === recordKind) host.records.restore(name, key[3] ?? "", value);
-    else if (kind === "binding") host.topology.addBinding(parseBinding(key, value));
+    else if (kind === "binding") this.#takeBinding(host, key, value);
   }
 
   #takeExchange(host: VirtualHost, name: string, value: Uint8Array): void {
     const spec = parseExchange(value);
-    if (!isExchangeType(spec.type)) throw new Error(`stored exchange '${name}' has the unknown type '${spec.type}'`);
-    host.topology.addExchange(new Exchange(host.name, name, spec.type, spec));
+    const { type } = spec;
+    if (!isExchangeType(type)) throw new Error(`stored exchange '${name}' has the unknown type '${type}'`);
+    const { made, mended } = this.#mend(host, spec.arguments, (args) => {
+      return new Exchange(host.name, name, type, { ...spec, arguments: args });
+    });
+    host.topology.addExchange(made);
+    if (mended)
+      this.#mended.push({ host, key: definitionKey("exchange", host.name, name), value: exchangeValue(made) });
   }
 
   #takeQueue(host: VirtualHost, name: string, value: Uint8Array): void {
     const { id, spec } = parseQueue(value);
-    const options = readQueueArguments(spec.arguments, name, host.name);
-    const queue = new Queue({ id, name, spec, options, owner: null }, host);
+    const { made: queue, mended } = this.#mend(host, spec.arguments, (args) => {
+      const options = readQueueArguments(args, name, host.name);
+      return new Queue({ id, name, spec: { ...spec, arguments: args }, options, owner: null }, host);
+    });
     host.topology.addQueue(queue);
     this.#queues.set(id, queue);
     this.#hosts.set(queue, host);
     this.#target.queueIdSeen(id);
+    if (mended) this.#mended.push({ host, key: definitionKey("queue", host.name, name), value: queueValue(queue) });
+  }
+
+  #takeBinding(host: VirtualHost, key: DefinitionKey, value: Uint8Array): void {
+    try {
+      host.topology.addBinding(parseBinding(key, value));
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      // Nothing hangs on a binding: without it the broker is there, and messages are where they were.
+      host.logger.warn({ vhost: host.name, reason: error.message }, "a stored binding cannot be made and is removed");
+      this.#mended.push({ host, key: definitionKey(...key), value: null });
+    }
+  }
+
+  /** What an earlier version accepted and this one would not: arguments that cannot be are left out, one by one. */
+  #mend<Made>(host: VirtualHost, args: FieldTable, make: (args: FieldTable) => Made): { made: Made; mended: boolean } {
+    let rest = args;
+    for (;;) {
+      try {
+        return { made: make(rest), mended: rest !== args };
+      } catch (error) {
+        if (!(error instanceof ArgumentError)) throw error;
+        const fields = { vhost: host.name, argument: error.argument, reason: error.message };
+        host.logger.warn(fields, "a stored definition has an argument that cannot be: it goes on without it");
+        rest = withField(rest, error.argument, null);
+      }
+    }
   }
 }

@@ -241,4 +241,42 @@ describe("a restart", () => {
     }
     expect(ids).toEqual([1, 16_386]);
   });
+
+  test("a stored definition that is refused by now is mended and stored so, and its messages are there", async () => {
+    const disk = new Disk();
+    const first = await TestBroker.open({ storage: new KeepingStorage(disk) });
+    await first.exchange("dlx", "fanout");
+    await first.exchange("x", "fanout", { "alternate-exchange": "ae" });
+    await first.queue("q", { "x-dead-letter-exchange": "dlx", "x-dead-letter-routing-key": "KEY", "x-max-length": 5 });
+    await first.bind("dlx", "q");
+    first.channel().publish("", "q", "body", persistent);
+    first.endTurn();
+    await first.broker.close();
+    // What a version without bounds has stored.
+    for (const [key, value] of disk.definitions) {
+      const text = value
+        .toString()
+        .replace('"KEY"', `"${"k".repeat(70_000)}"`)
+        .replace('"ae"', `"${"a".repeat(300)}"`);
+      disk.definitions.set(key, Buffer.from(text));
+      if (key.includes('"dlx"') && key.includes("binding")) {
+        disk.definitions.set(key.replace('"dlx"', '"gone"'), value);
+      }
+    }
+    const second = await TestBroker.open({ storage: new KeepingStorage(disk) });
+    const queue = second.host.queues.get("q");
+    expect(queue?.options).toMatchObject({ deadLetterExchange: "dlx", deadLetterRoutingKey: null, lengthMax: 5 });
+    expect(second.host.exchanges.get("x")?.alternate).toBe(null);
+    expect(second.logged.filter((line) => line.includes("goes on without it"))).toHaveLength(2);
+    expect(second.logged).toContain("a stored binding cannot be made and is removed");
+    expect((await everything(second, "q")).map(({ body }) => body)).toEqual(["body"]);
+    second.endTurn();
+    await second.broker.close();
+    const stored = [...disk.definitions].flat().join();
+    expect(stored).not.toContain("kkk");
+    expect(stored).not.toContain("aaa");
+    expect(stored).not.toContain("gone");
+    const third = await TestBroker.open({ storage: new KeepingStorage(disk) });
+    expect(third.logged.filter((line) => line.includes("stored"))).toEqual([]);
+  });
 });

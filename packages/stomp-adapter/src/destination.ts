@@ -1,4 +1,4 @@
-import { percentDecoded } from "@jackalope/core/adapter";
+import { isLongerThan, nameBytesMax, percentDecoded, topicBytesMax } from "@jackalope/core/adapter";
 import { StompError } from "./stomp-error.ts";
 
 /**
@@ -43,11 +43,11 @@ export function parseDestination(text: string): Destination {
         break;
       case "reply-queue":
         // Names of reply queues may have slashes.
-        if (rest.length > 0) return { kind: "reply-queue", name: text.slice(replyQueuePrefix.length) };
+        if (rest.length > 0) return replyQueue(text.slice(replyQueuePrefix.length));
         break;
       case "mqtt":
         // An MQTT topic as a request's reply-to gives it: the core knows the way (reply-path.ts there).
-        if (rest.length > 0) return { kind: "reply-queue", name: text };
+        if (rest.length > 0) return replyQueue(text);
         break;
       default:
     }
@@ -56,19 +56,36 @@ export function parseDestination(text: string): Destination {
   throw new StompError("Unknown destination", explanation);
 }
 
+/** A queue's name, or a path that may have a whole topic in it. */
+function replyQueue(name: string): Destination {
+  if (isLongerThan(name, topicBytesMax)) throw tooLong(topicBytesMax);
+  return { kind: "reply-queue", name };
+}
+
+/** A name or key as others see it: one that AMQP cannot carry would be there for STOMP alone. */
+function nameOf(part: string): string {
+  const name = percentDecoded(part);
+  if (isLongerThan(name, nameBytesMax)) throw tooLong(nameBytesMax);
+  return name;
+}
+
+function tooLong(bytesMax: number): StompError {
+  return new StompError("Invalid destination", `A name in the destination has more than ${bytesMax} bytes\n`);
+}
+
 function named(kind: "topic" | "queue" | "amq-queue" | "temp-queue", parts: readonly string[]): Destination {
   if (kind === "queue" && parts.length === 1 && parts[0] === "") {
     throw new StompError("Invalid destination", "Destination cannot be blank");
   }
   const [name = ""] = parts;
   if (parts.length !== 1 || name === "") throw invalid(kind, parts);
-  return { kind, name: percentDecoded(name) };
+  return { kind, name: nameOf(name) };
 }
 
 function exchangeOf(parts: readonly string[]): Destination {
   const [exchange = "", routingKey = ""] = parts;
   if (exchange === "" || parts.length > 2) throw invalid("exchange", parts);
-  return { kind: "exchange", exchange: percentDecoded(exchange), routingKey: percentDecoded(routingKey) };
+  return { kind: "exchange", exchange: nameOf(exchange), routingKey: nameOf(routingKey) };
 }
 
 function invalid(type: string, parts: readonly string[]): StompError {

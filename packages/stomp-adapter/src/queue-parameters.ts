@@ -1,5 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type FieldTable, type FieldValue, type QueueSpec, stringField } from "@jackalope/core/adapter";
+import {
+  type FieldTable,
+  type FieldValue,
+  isLongerThan,
+  nameBytesMax,
+  type QueueSpec,
+  stringField,
+} from "@jackalope/core/adapter";
 import type { FrameHead } from "./frame-head.ts";
 import { StompError } from "./stomp-error.ts";
 
@@ -137,7 +144,10 @@ export function queueArgumentsOfSend(head: FrameHead): QueueSpec {
  */
 export function subscriptionQueueName(headers: Headers, routingKey: string): string {
   const given = headers.get(queueNameHeader);
-  if (given !== undefined && given !== "") return given;
+  if (given !== undefined && given !== "") {
+    if (!isLongerThan(given, nameBytesMax)) return given;
+    throw new StompError("Invalid header", `'${queueNameHeader}' has more than ${nameBytesMax} bytes\n`);
+  }
   const id = headers.get("id");
   const unique =
     wantsDurable(headers) && id !== undefined

@@ -57,6 +57,27 @@ describe("parseDestination", () => {
   });
 });
 
+describe("a name in a destination", () => {
+  const longest = "é".repeat(127) + "q";
+
+  it.each(["/queue/", "/amq/queue/", "/topic/", "/exchange/", "/exchange/x/", ""])(
+    "behind '%s' has 255 bytes",
+    (prefix) => {
+      expect(() => parseDestination(prefix + longest)).not.toThrow();
+      for (const name of [`${longest}q`, "q".repeat(256), `${"q".repeat(253)}%E2%82%AC`]) {
+        expect(() => parseDestination(prefix + name)).toThrow("A name in the destination has more than 255 bytes");
+      }
+    },
+  );
+
+  it("may be a whole topic where it is a path", () => {
+    expect(addressOf(parseDestination(`/mqtt/${"t".repeat(60_000)}`)).routingKey).toHaveLength(60_006);
+    for (const path of ["/mqtt/", "/reply-queue/"]) {
+      expect(() => parseDestination(path + "t".repeat(65_536))).toThrow("more than 65535 bytes");
+    }
+  });
+});
+
 describe("formatDestination", () => {
   it.each([
     ["", "q", "/queue/q"],

@@ -3,6 +3,7 @@ import { BrokerError } from "../errors.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import { withOrigin } from "../origin.ts";
+import type { Queue } from "../queue/queue.ts";
 import type { Route } from "../route.ts";
 import type { Lsn } from "../storage-engine.ts";
 import type { DurabilityWaiter } from "../store.ts";
@@ -12,6 +13,13 @@ import type { ChannelSink } from "./channel-sink.ts";
 import { Confirms } from "./confirms.ts";
 import { PublishResult } from "./publish-result.ts";
 import { Transaction } from "./transaction.ts";
+
+/** A publish of a transaction that nothing can refuse any more but a full queue. */
+export interface Prepared {
+  readonly message: Message;
+  readonly targets: readonly Queue[];
+  readonly mandatory: boolean;
+}
 
 /**
  * The publishing side of one channel, in one of three modes for good once it was chosen:
@@ -86,6 +94,22 @@ export class Publisher implements DurabilityWaiter, TurnTask {
   publishNow(route: Route, message: Message, mandatory: boolean, extraRoutes?: readonly Route[]): number {
     if (this.#origin === null) return this.#route(route, message, mandatory, extraRoutes);
     return this.#publishWithOrigin(this.#origin, route, message, mandatory, extraRoutes);
+  }
+
+  /**
+   * Finds out where a buffered publish leads, and makes the message that goes there: everything that can refuse it or
+   * fail, before anything is written.
+   */
+  prepare(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): Prepared {
+    const { host } = this;
+    const sent = this.#origin === null ? message : withOrigin(message, this.#origin);
+    return { message: sent, targets: host.targets(host.refreshed(route), sent, extraRoutes), mandatory };
+  }
+
+  /** Publishes what `prepare` has made, in the same turn. */
+  publishPrepared({ message, targets, mandatory }: Prepared): number {
+    this.host.totals.published++;
+    return targets.length !== 0 ? this.host.publishTo(targets, message) : this.#unroutable(message, mandatory);
   }
 
   /** Enters a confirm, to come when `lsn` is durable. Needs `confirmSelect`. */

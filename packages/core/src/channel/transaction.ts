@@ -4,7 +4,7 @@ import type { Message } from "../message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Route } from "../route.ts";
 import { PublishResult } from "./publish-result.ts";
-import type { Publisher } from "./publisher.ts";
+import type { Prepared, Publisher } from "./publisher.ts";
 import type { SettlementKind, Settlements } from "./settlements.ts";
 
 interface BufferedPublish {
@@ -53,17 +53,17 @@ export class Transaction {
   }
 
   /**
-   * Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. Rejects with
-   * precondition-failed where a full queue refused one of the publishes; the others stay done (RabbitMQ).
+   * Does everything buffered, all of it or nothing surviving a crash; resolves when that is durable. What may refuse it
+   * or fail comes before the first write: then it rejects, and is rolled back. Rejects with precondition-failed where a
+   * full queue refused one of the publishes; the others stay done (RabbitMQ).
    */
   async commit(publisher: Publisher): Promise<void> {
     const { host } = publisher;
     const settled = new Set<Settlements>();
     let outcome: number = PublishResult.none;
+    const prepared = this.#prepare(publisher);
     const lsn = host.store.atomic(() => {
-      for (const { route, message, mandatory, extraRoutes } of this.#takePublishes()) {
-        outcome |= publisher.publishNow(host.refreshed(route), message, mandatory, extraRoutes);
-      }
+      for (const publish of prepared) outcome |= publisher.publishPrepared(publish);
       for (const { settlements, entry, kind } of this.#takeSettlements()) {
         settled.add(settlements);
         settlements.settle(entry, kind);
@@ -72,6 +72,19 @@ export class Transaction {
     for (const settlements of settled) settlements.roundEnded();
     await host.store.whenDurable(lsn);
     if ((outcome & PublishResult.rejected) !== 0) throw new BrokerError("precondition-failed", "partial tx completion");
+  }
+
+  #prepare(publisher: Publisher): readonly Prepared[] {
+    try {
+      const prepared = this.#publishes.map(({ route, message, mandatory, extraRoutes }) =>
+        publisher.prepare(route, message, mandatory, extraRoutes),
+      );
+      this.#takePublishes();
+      return prepared;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
   }
 
   /** Forgets everything buffered; the deliveries are out again. */

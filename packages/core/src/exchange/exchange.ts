@@ -1,6 +1,6 @@
 import { resourceName } from "../errors.ts";
-import { type FieldTable, findField } from "../field-value.ts";
-import { wrongTypeOfName } from "../queue/queue-arguments.ts";
+import type { FieldTable } from "../field-value.ts";
+import { exchangeArgument } from "../queue/queue-arguments.ts";
 import type { Binding } from "./binding.ts";
 import { FanoutMatcher } from "./fanout-matcher.ts";
 import { HeadersMatcher } from "./headers-matcher.ts";
@@ -61,11 +61,7 @@ export class Exchange {
     this.autoDelete = spec.autoDelete;
     this.internal = spec.internal;
     this.arguments = spec.arguments;
-    const alternate = findField(spec.arguments, "alternate-exchange");
-    if (alternate !== undefined && alternate.kind !== "string") {
-      throw wrongTypeOfName("alternate-exchange", alternate, resourceName("exchange", name, virtualHost));
-    }
-    this.alternate = alternate === undefined ? null : alternate.value;
+    this.alternate = exchangeArgument(spec.arguments, "alternate-exchange", this.title);
     this.matcher = matchers[type]();
   }
 

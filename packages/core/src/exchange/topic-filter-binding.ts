@@ -1,5 +1,6 @@
 import { BrokerError } from "../errors.ts";
 import { findField, stringField } from "../field-value.ts";
+import { isLongerThan, topicBytesMax } from "../name-bounds.ts";
 import type { BindingSpec } from "./binding.ts";
 import { keyOfFilter } from "./topic-name.ts";
 
@@ -24,7 +25,11 @@ export function topicFilterBinding(source: string, queueName: string, filter: st
 export function topicFilterOf(binding: Pick<BindingSpec, "arguments">): string | null {
   const value = findField(binding.arguments, topicFilterArgument);
   if (value === undefined) return null;
-  if (value.kind === "string") return value.value;
+  if (value.kind === "string") {
+    if (!isLongerThan(value.value, topicBytesMax)) return value.value;
+    const text = `argument '${topicFilterArgument}' of a binding has more than ${topicBytesMax} bytes`;
+    throw new BrokerError("precondition-failed", text);
+  }
   throw new BrokerError("precondition-failed", `argument '${topicFilterArgument}' of a binding must be a string`);
 }
 

@@ -1,6 +1,7 @@
 import { BrokerError, resourceName } from "../errors.ts";
 import { expiryMsMax } from "../expiry.ts";
 import { type FieldTable, type FieldValue, findField, integerOf } from "../field-value.ts";
+import { isLongerThan, nameBytesMax } from "../name-bounds.ts";
 
 /** What happens to a publish that a full queue cannot take. */
 type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
@@ -54,12 +55,33 @@ export const prioritiesMax = 255;
 /** Failed deliveries a quorum queue allows by default (features of RabbitMQ 4.x). */
 const quorumDeliveryLimit = 20;
 
-/** RabbitMQ's explanation where an exchange is named by something else than a string. */
-export function wrongTypeOfName(argument: string, value: FieldValue, title: string): BrokerError {
-  return new BrokerError(
-    "precondition-failed",
-    `invalid type '${fieldTypeName(value)}' for arg '${argument}' in ${title}`,
-  );
+/** An argument that a queue or an exchange cannot have. */
+export class ArgumentError extends BrokerError {
+  readonly argument: string;
+
+  constructor(argument: string, explanation: string) {
+    super("precondition-failed", explanation);
+    this.argument = argument;
+  }
+}
+
+/**
+ * Reads an argument that names an exchange, null where it is absent. Throws precondition-failed, in RabbitMQ's words where
+ * it is something else than a string, and where no exchange can have such a name.
+ */
+export function exchangeArgument(table: FieldTable, argument: string, title: string): string | null {
+  const value = findField(table, argument);
+  if (value === undefined) return null;
+  if (value.kind !== "string") {
+    throw new ArgumentError(argument, `invalid type '${fieldTypeName(value)}' for arg '${argument}' in ${title}`);
+  }
+  if (isLongerThan(value.value, nameBytesMax)) throw tooLong(argument, value.value, title);
+  return value.value;
+}
+
+function tooLong(argument: string, text: string, title: string): ArgumentError {
+  const bytes = Buffer.byteLength(text);
+  return new ArgumentError(argument, `invalid arg '${argument}' for ${title}: {value_too_long,${bytes}}`);
 }
 
 /** Reads one queue's arguments. Throws precondition-failed with RabbitMQ's explanation. */
@@ -73,7 +95,7 @@ class ArgumentReader {
   }
 
   refuse(name: string, why: string): never {
-    throw new BrokerError("precondition-failed", `invalid arg '${name}' for ${this.#title}: ${why}`);
+    throw new ArgumentError(name, `invalid arg '${name}' for ${this.#title}: ${why}`);
   }
 
   /** A non-negative integer, or -1 where the argument is absent. */
@@ -104,11 +126,15 @@ class ArgumentReader {
     return value.value;
   }
 
-  /** As `text`, for the name of an exchange. */
+  /** As `text`, for a routing key. */
+  key(name: string): string | null {
+    const text = this.text(name);
+    if (text !== null && isLongerThan(text, nameBytesMax)) throw tooLong(name, text, this.#title);
+    return text;
+  }
+
   exchange(name: string): string | null {
-    const value = findField(this.#table, name);
-    if (value !== undefined && value.kind !== "string") throw wrongTypeOfName(name, value, this.#title);
-    return value === undefined ? null : value.value;
+    return exchangeArgument(this.#table, name, this.#title);
   }
 
   flag(name: string): boolean {
@@ -146,7 +172,7 @@ export function readQueueArguments(table: FieldTable, name: string, virtualHost:
   const priorityMax = Math.max(0, reader.count("x-max-priority"));
   if (priorityMax > prioritiesMax) reader.refuse("x-max-priority", `{max_value_exceeded,${priorityMax}}`);
   const deadLetterExchange = reader.exchange("x-dead-letter-exchange");
-  const deadLetterRoutingKey = reader.text("x-dead-letter-routing-key");
+  const deadLetterRoutingKey = reader.key("x-dead-letter-routing-key");
   if (deadLetterRoutingKey !== null && deadLetterExchange === null) {
     reader.refuse("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");
   }

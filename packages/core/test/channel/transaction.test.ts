@@ -61,4 +61,28 @@ describe("a transaction of the adapter's own", () => {
     await channel.channel.commit(transaction);
     expect(queue()?.unackedCount).toBe(0);
   });
+
+  test("writes nothing where one of its publishes cannot be made, and gives its deliveries back", async () => {
+    await broker.exchange("h", "headers");
+    await broker.bind("h", "q", "", { "x-match": "any", a: "1" });
+    channel.publish("", "q", "0");
+    channel.get("q", false);
+    channel.channel.ack(1, false, transaction);
+    buffer("1");
+    const route = channel.channel.route("h", "");
+    const unsound = newMessage(route, "2", {});
+    Object.defineProperty(unsound, "properties", {
+      get: () => {
+        throw new Error("the headers cannot be read");
+      },
+    });
+    transaction.publish(route, unsound, false, undefined);
+    buffer("3");
+    await expect(channel.channel.commit(transaction)).rejects.toThrow("the headers cannot be read");
+    expect(queue()).toMatchObject({ unackedCount: 1, readyCount: 0 });
+    // The delivery is the client's again, and what was buffered is gone.
+    channel.channel.ack(1, false);
+    await channel.channel.commit(transaction);
+    expect(queue()).toMatchObject({ unackedCount: 0, readyCount: 0 });
+  });
 });

@@ -79,6 +79,21 @@ describe("readQueueArguments", () => {
     );
   });
 
+  test("names and keys that AMQP's wire cannot carry are refused", async () => {
+    const exchange = { "x-dead-letter-exchange": "x" };
+    const longest = { ...exchange, "x-dead-letter-routing-key": "é".repeat(127) + "k" };
+    expect(readQueueArguments(table(longest), "q", "/").deadLetterRoutingKey).toHaveLength(128);
+    for (const [name, text, bytes] of [
+      ["x-dead-letter-routing-key", "é".repeat(128), 256],
+      ["x-dead-letter-routing-key", "k".repeat(70_000), 70_000],
+      ["x-dead-letter-exchange", "x".repeat(256), 256],
+    ] as const) {
+      expect(await refusal(() => readQueueArguments(table({ ...exchange, [name]: text }), "q", "/"))).toBe(
+        `precondition-failed: invalid arg '${name}' for queue 'q' in vhost '/': {value_too_long,${bytes}}`,
+      );
+    }
+  });
+
   test("a queue type nobody has is refused", async () => {
     expect(await refusal(() => readQueueArguments(table({ "x-queue-type": "stream" }), "q", "/"))).toMatch(
       /^precondition-failed: invalid arg 'x-queue-type' for queue 'q' in vhost '\/': /,

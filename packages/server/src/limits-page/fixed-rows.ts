@@ -16,6 +16,18 @@ export const fixedValues: FixedLimits = {
 
 /** What they are; the compiler asks for each. */
 export const fixedRows: LimitRows<FixedLimits> = {
+  nameBytesMax: {
+    shown: "255 bytes",
+    counts:
+      "names of exchanges and queues, routing and binding keys, consumer tags of AMQP and STOMP; `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `alternate-exchange`; each key of CC and BCC",
+    atBound: "406; ERROR",
+  },
+  topicBytesMax: {
+    shown: "65,535 bytes",
+    counts: "topics and topic filters of MQTT, and the routing keys that they are to other protocols",
+    atBound: "no packet can hold more; 406; ERROR",
+  },
+  copyKeysMax: { counts: "keys in CC and BCC of a message together", atBound: "406, channel closed" },
   topicLevelsMax: {
     counts: "levels of a topic filter, words of a binding key of a topic exchange",
     atBound: "406; ERROR; SUBACK 0x8F",
