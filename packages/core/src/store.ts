@@ -33,6 +33,8 @@ interface PendingPromise {
 
 /** Message bytes after which a flush does not wait for the end of the turn. */
 const flushBytes = 64 * 1024;
+/** More entries than come in years, and a small integer. */
+const entriesNever = 2 ** 30;
 
 /**
  * The broker's side of the storage seam: sees to one flush a turn, wakes who waits for the watermark, holds publishers
@@ -65,6 +67,10 @@ export class Store implements StorageListener, TurnTask {
   #unflushedBytes = 0;
   /** The time at the first append of this turn, 0 before it. */
   #turnMs = 0;
+  /** Asked for by `onceFilled`, null where nobody waits. */
+  #fillTask: TurnTask | null = null;
+  #fillBytes = Number.POSITIVE_INFINITY;
+  #fillEntries = entriesNever;
 
   constructor(engine: StorageEngine, parts: StoreParts) {
     this.engine = engine;
@@ -84,12 +90,33 @@ export class Store implements StorageListener, TurnTask {
 
   /** An entry of a queue holds the message from now on. */
   hold(message: Message): void {
-    if (message.holders++ === 0) this.messageBytes += message.sizeBytes;
+    if (message.holders++ === 0) {
+      this.messageBytes += message.sizeBytes;
+      if (this.messageBytes > this.#fillBytes) this.#filled();
+    }
+    if (--this.#fillEntries === 0) this.#filled();
   }
 
   /** The entry is done with, or only a row from now on. */
   letGo(message: Message): void {
     if (--message.holders === 0) this.messageBytes -= message.sizeBytes;
+  }
+
+  /**
+   * Ends `task` with the turn in which so much more than now is held, in message bytes or in entries; once. A flood may keep
+   * every timer from running, and not the end of a turn.
+   */
+  onceFilled(moreBytes: number, moreEntries: number, task: TurnTask): void {
+    this.#fillTask = task;
+    this.#fillBytes = this.messageBytes + moreBytes;
+    this.#fillEntries = moreEntries;
+  }
+
+  #filled(): void {
+    this.#fillBytes = Number.POSITIVE_INFINITY;
+    this.#fillEntries = entriesNever;
+    if (this.#fillTask !== null) this.#turn.storageDirty(this.#fillTask);
+    this.#fillTask = null;
   }
 
   /** Stores a message that came in this turn. */

@@ -106,8 +106,8 @@ export const configKeys: ConfigKeys = {
     kind: watermark(),
     default: 0.6,
     description:
-      "Resident memory at which publishers are blocked. A fraction counts from the memory of the machine or of the " +
-      "control group, whichever is less.",
+      "Memory in use (heap and buffers, or what the broker counts) at which publishers are blocked. A fraction counts " +
+      "from the memory of the machine or of the control group, whichever is less. [What is measured](alarms.md).",
   },
   diskFreeLimit: {
     section: "Alarms",
