@@ -12,6 +12,7 @@ import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
 import { configuredMqttAdapter, listenMqtt, type MqttPorts, type MqttServer } from "./mqtt-listeners.ts";
 import { isShared, openStorage, recoveryFailure, type StorageEvents } from "./open-storage.ts";
 import type { PortOpener } from "./port-opener.ts";
+import { spillAreaOf } from "./spill-area.ts";
 import { UnsavedError } from "./start-error.ts";
 import { configuredStompAdapter, listenStomp, type StompPorts } from "./stomp-listeners.ts";
 
@@ -130,6 +131,7 @@ export class Leadership {
     try {
       return await Broker.open({
         storage: this.#storage,
+        spillArea: spillAreaOf(this.#config, this.#clock, this.#logger),
         clock: this.#clock,
         logger: this.#logger,
         limits: limitsOf(this.#config),
