@@ -2,7 +2,8 @@ import type { DeathReason } from "./queue/dead-letter.ts";
 
 /**
  * Why a message ended without a consumer or a dead-letter exchange having it. `overload`: a consumer was too slow
- * for transient messages (`x-max-transient-length`); `oversized`: the client takes no message of that size.
+ * for transient messages (`x-max-transient-length`); `oversized`: the client takes no message of that size;
+ * `undeliverable`: a fault of the broker kept it from its consumers.
  */
 export type DropReason =
   | "unroutable"
@@ -13,7 +14,8 @@ export type DropReason =
   | "cycle"
   | "purged"
   | "overload"
-  | "oversized";
+  | "oversized"
+  | "undeliverable";
 
 /** Counters since the broker opened. Plain fields: the message path adds to them, /metrics reads them. */
 export class Totals {
@@ -39,5 +41,6 @@ export class Totals {
     purged: 0,
     overload: 0,
     oversized: 0,
+    undeliverable: 0,
   };
 }

@@ -183,7 +183,17 @@ export class VirtualHost implements QueueHost, RoutingTable {
     if (targets.length > 0) this.publishTo(targets, message);
   }
 
-  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): boolean {
+    try {
+      this.#deadLetter(queue, message, reason);
+      return true;
+    } catch (error) {
+      this.store.containment.failed("dead-letter", error, { queue: queue.name, vhost: this.name });
+      return false;
+    }
+  }
+
+  #deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.options;
     const exchange = deadLetterExchange === null ? undefined : this.exchanges.get(deadLetterExchange);
     if (exchange === undefined) {

@@ -6,7 +6,8 @@ import { Deadline } from "../src/deadline.ts";
 import type { LogFields, Logger } from "../src/logger.ts";
 import type { TurnOutbox } from "../src/turn.ts";
 import { KeepingStorage } from "./fixture/keeping-storage.ts";
-import { TestBroker, until } from "./fixture/test-broker.ts";
+import { newMessage } from "./fixture/neutral-format.ts";
+import { TestBroker, type TestChannel, until } from "./fixture/test-broker.ts";
 
 const fault = (): never => {
   throw new Error("a fault of ours");
@@ -178,6 +179,134 @@ test("a store that fails while it is given a turn's writes ends the broker, whic
   expect(broken[0]?.message).toBe("the store failed while it was given the writes of a turn");
   expect(broken[0]?.cause).toEqual(new Error("a fault of ours"));
   expect(it.logged).toContain("the store failed while it was given the writes of a turn: the broker ends");
+});
+
+describe("a consumer whose encoder throws", () => {
+  const storeOf = async (): Promise<Stage> => {
+    const it = await stage();
+    await it.test.queue("q");
+    await it.test.queue("other");
+    for (const queue of ["q", "other"]) await it.test.bind("amq.fanout", queue);
+    return it;
+  };
+
+  const consumer = (it: TestBroker, queue: string, throws: boolean, noAck: boolean): TestChannel => {
+    const channel = it.channel(it.connect());
+    if (throws) channel.sink.onDeliver = fault;
+    channel.consume(queue, { noAck });
+    return channel;
+  };
+
+  test.each([
+    { noAck: true, deliveryMode: 1 },
+    { noAck: true, deliveryMode: 2 },
+    { noAck: false, deliveryMode: 1 },
+    { noAck: false, deliveryMode: 2 },
+  ])("is ended, and the next one gets the message ($noAck, $deliveryMode)", async ({ noAck, deliveryMode }) => {
+    const { test: it } = await storeOf();
+    const bad = consumer(it, "q", true, noAck);
+    const next = consumer(it, "q", false, true);
+    const other = consumer(it, "other", false, true);
+    const publisher = it.channel(it.connect());
+    publisher.channel.confirmSelect();
+    publisher.publish("amq.fanout", "", "1", { deliveryMode });
+    it.endTurn();
+    expect(bad.channel.closed).toBe(true);
+    expect([next.sink.bodies, other.sink.bodies]).toEqual([["1"], ["1"]]);
+    expect(publisher.sink.takeEvents()).toEqual(["confirm 1"]);
+    publisher.publish("amq.fanout", "", "2", { deliveryMode });
+    it.endTurn();
+    expect(next.sink.bodies).toEqual(["1", "2"]);
+    expect(it.host.queues.get("q")).toMatchObject({ readyCount: 0, unackedCount: 0, parked: { count: 0 } });
+  });
+
+  test.each([true, false])(
+    "twice for one message: it is parked, stays stored, and those behind it go on (%s)",
+    async (noAck) => {
+      const { test: it, storage } = await storeOf();
+      const publisher = it.channel(it.connect());
+      publisher.publish("", "q", "poison", { deliveryMode: 2 });
+      publisher.publish("", "q", "good", { deliveryMode: 2 });
+      it.endTurn();
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const bad = it.channel(it.connect());
+        bad.sink.onDeliver = fault;
+        bad.consume("q", { noAck });
+        it.endTurn();
+        expect(bad.channel.closed).toBe(true);
+      }
+      const queue = it.host.queues.get("q");
+      expect(queue).toMatchObject({ readyCount: 1, unackedCount: 0, parked: { count: 1 } });
+      expect(it.channel(it.connect()).drain("q")).toEqual(["good"]);
+      it.endTurn();
+      expect(storage.disk.unsettled).toBe(1);
+      expect(it.logged.filter((line) => line.startsWith("message parked"))).toHaveLength(1);
+      // The next start finds it.
+      const after = await TestBroker.open({ storage: new KeepingStorage(storage.disk) });
+      expect(after.host.queues.get("q")?.readyCount).toBe(1);
+      // A purge ends it.
+      await it.client.purgeQueue("q");
+      it.endTurn();
+      expect(storage.disk.unsettled).toBe(0);
+      expect(queue?.parked.count).toBe(0);
+    },
+  );
+
+  test("a transient message that nobody can be given is dropped and counted", async () => {
+    const { test: it } = await storeOf();
+    it.channel().publish("", "q", "poison", {});
+    for (let attempt = 0; attempt < 2; attempt++) {
+      consumer(it, "q", true, false);
+      it.endTurn();
+    }
+    expect(it.host.queues.get("q")).toMatchObject({ readyCount: 0, parked: { count: 0 } });
+    expect(it.broker.totals.dropped.undeliverable).toBe(1);
+  });
+
+  test("in a filter: the message goes to others", async () => {
+    const { test: it } = await storeOf();
+    const filtered = it.channel(it.connect());
+    filtered.consume("q", { noAck: true, filter: { matches: fault, others: "leave" } });
+    const plain = consumer(it, "q", false, true);
+    it.channel().publish("", "q", "1", {});
+    expect(plain.sink.bodies).toEqual(["1"]);
+    expect(filtered.channel.closed).toBe(false);
+  });
+
+  test("in basic.return: it is ended, and the others of the transaction are written", async () => {
+    const { test: it } = await storeOf();
+    const publisher = it.channel(it.connect());
+    publisher.sink.returned = fault;
+    publisher.channel.txSelect();
+    publisher.publish("", "q", "1");
+    publisher.publish("", "nowhere", "2", {}, true);
+    publisher.publish("", "q", "3");
+    await publisher.channel.txCommit();
+    it.endTurn();
+    expect(publisher.channel.closed).toBe(true);
+    expect(it.channel().drain("q")).toEqual(["1", "3"]);
+  });
+});
+
+test("a message that cannot be dead-lettered is parked, and those behind it go on", async () => {
+  const { test: it, storage } = await stage();
+  await it.queue("dead");
+  await it.queue("q", { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead", "x-message-ttl": 100 });
+  const channel = it.channel();
+  for (const body of ["1", "2", "3"]) {
+    const route = channel.channel.route("", "q");
+    const message = newMessage(route, body, { deliveryMode: 2 });
+    if (body === "2") message.derive = fault;
+    channel.channel.publish(route, message, false);
+  }
+  it.endTurn();
+  it.clock.advance(100);
+  it.endTurn();
+  expect(channel.drain("dead")).toEqual(["1", "3"]);
+  expect(it.broker.containment.counts["dead-letter"]).toBe(1);
+  expect(it.host.queues.get("q")?.parked.count).toBe(1);
+  it.endTurn();
+  expect(storage.disk.unsettled).toBe(1);
 });
 
 describe("Containment", () => {

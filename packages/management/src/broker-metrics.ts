@@ -13,6 +13,7 @@ interface QueueSums {
   ready: number;
   unacknowledged: number;
   consumers: number;
+  parked: number;
 }
 
 const gauges: readonly Measure[] = [
@@ -29,6 +30,11 @@ const gauges: readonly Measure[] = [
     name: "jackalope_messages_unacknowledged",
     help: "Messages delivered and not yet acknowledged",
     read: (_, queues) => queues.unacknowledged,
+  },
+  {
+    name: "jackalope_messages_parked",
+    help: "Messages that a fault of the broker keeps from being handed on: they stay in the store, the log names each",
+    read: (_, queues) => queues.parked,
   },
   {
     name: "jackalope_publishers_blocked",
@@ -191,13 +197,14 @@ function setTotal(counter: Counter, total: number): void {
 }
 
 function sumQueues(broker: Broker): QueueSums {
-  const sums = { count: 0, ready: 0, unacknowledged: 0, consumers: 0 };
+  const sums = { count: 0, ready: 0, unacknowledged: 0, consumers: 0, parked: 0 };
   for (const virtualHost of broker.virtualHosts.values()) {
     for (const queue of virtualHost.queues.values()) {
       sums.count += 1;
       sums.ready += queue.readyCount;
       sums.unacknowledged += queue.unackedCount;
       sums.consumers += queue.consumerCount;
+      sums.parked += queue.parked.count;
     }
   }
   return sums;

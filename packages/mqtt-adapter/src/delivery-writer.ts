@@ -1,4 +1,12 @@
-import { type Clock, copyBytes, type Message, type Outbox, type Route, topicOfKey } from "@jackalope/core/adapter";
+import {
+  type Clock,
+  copyBytes,
+  type Message,
+  type Outbox,
+  type Route,
+  topicBytesMax,
+  topicOfKey,
+} from "@jackalope/core/adapter";
 import { conversion, exactTopicEnd, expiryPlace, isNative } from "./native-properties.ts";
 import { propertyIds } from "./property-ids.ts";
 import { OutgoingAliases } from "./topic-aliases.ts";
@@ -47,7 +55,7 @@ export class DeliveryWriter {
   }
 
   /**
-   * Writes a message; false where the packet would be larger than the client takes. `identifiers` are subscription
+   * Writes a message; false where the packet would be larger than the client takes, or its topic than any packet holds. `identifiers` are subscription
    * identifiers as properties. The packet id is 0 for QoS 0.
    */
   write(
@@ -60,7 +68,9 @@ export class DeliveryWriter {
   ): boolean {
     const { route, bytes, nativeEnd } = message;
     const first = publishBits | (dup ? dupBit : 0) | (qos << 1) | (retain ? 1 : 0);
-    let topic: Uint8Array = route.topicWire ?? topicWireOf(route);
+    const wire = route.topicWire ?? topicWireOf(route);
+    if (wire === null) return false;
+    let topic: Uint8Array = wire;
     let topicStart = 0;
     let topicEnd = topic.length;
     let { nativeStart } = message;
@@ -202,10 +212,14 @@ function writeTwoBytes(buffer: Buffer, at: number, value: number): number {
   return at + 2;
 }
 
-/** The topic as it stands in PUBLISH, with its length. Made once a route. */
-function topicWireOf(route: Route): Uint8Array {
+/**
+ * The topic as it stands in PUBLISH, with its length. Made once a route. Null where it is too long: a key grows where it
+ * has what no topic name may hold.
+ */
+function topicWireOf(route: Route): Uint8Array | null {
   const text = route.topic ?? topicOfKey(route.routingKey);
   const bytes = Buffer.byteLength(text);
+  if (bytes > topicBytesMax) return null;
   const wire = Buffer.allocUnsafe(2 + bytes);
   wire.writeUInt16BE(bytes, 0);
   wire.write(text, 2);

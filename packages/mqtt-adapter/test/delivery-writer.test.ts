@@ -54,6 +54,8 @@ class Written {
   }
 }
 
+const noBytes = Buffer.alloc(0);
+
 /** A message as it stands in a packet, with bytes of others around it. */
 function message(key: string, native: Uint8Array, body: Uint8Array, qos: 0 | 1 | 2 = 0): Message {
   const bytes = Buffer.concat([Buffer.from("before"), native, body, Buffer.from("behind")]);
@@ -111,6 +113,14 @@ describe.each([4, 5] as const)("a packet of level %i", (version) => {
 });
 
 describe("the largest packet", () => {
+  it("writes nothing where the key makes a topic that no packet holds", () => {
+    const written = new Written();
+    expect(written.writer.write(message("+".repeat(60_000), noBytes, noBytes), 0, false, false, 0, null)).toBe(false);
+    expect(written.bytes()).toHaveLength(0);
+    expect(written.writer.write(message("+".repeat(21_845), noBytes, noBytes), 0, false, false, 0, null)).toBe(true);
+    expect(written.packets()[0]?.topic).toBe("%2B".repeat(21_845));
+  });
+
   it.each([4, 5] as const)("is one of exactly the client's size, level %i", (version) => {
     for (const size of [20, 127, 128, 129, 130, 131, 1000]) {
       for (let bodySize = size - 12; bodySize <= size; bodySize++) {

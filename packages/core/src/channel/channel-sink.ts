@@ -5,7 +5,7 @@ import type { Consumer } from "./consumer.ts";
 
 /**
  * What an adapter implements for each channel. All calls are synchronous and inside the turn that caused them: encode
- * before returning, keep nothing of an un-owned message, and do not throw.
+ * before returning, keep nothing of an un-owned message, and do not throw: a sink that does loses its connection.
  */
 export interface ChannelSink extends ConfirmSink {
   /**

@@ -238,22 +238,45 @@ export class Channel {
 
   // Called by queues
 
+  // Both give false where the sink threw, which it must not: then this client is ended, and nobody else feels it.
+
   /** A delivery that needs no acknowledgement. */
-  deliverSettled(consumer: Consumer, message: Message, redelivered: boolean, deliveryCount: number): void {
+  deliverSettled(consumer: Consumer, message: Message, redelivered: boolean, deliveryCount: number): boolean {
+    const tag = this.#settlements.skip();
+    try {
+      this.sink.deliver(consumer, message, tag, redelivered, deliveryCount);
+    } catch (error) {
+      return this.#deliveryFailed(consumer, error);
+    }
     const totals = this.#host.totals;
     totals.delivered++;
     if (redelivered) totals.redelivered++;
-    this.sink.deliver(consumer, message, this.#settlements.skip(), redelivered, deliveryCount);
+    return true;
   }
 
   /** A delivery that has to be acknowledged. */
-  deliverUnacked(consumer: Consumer, entry: QueueEntry, deliveryCount: number): void {
+  deliverUnacked(consumer: Consumer, entry: QueueEntry, deliveryCount: number): boolean {
+    const tag = this.#settlements.push(entry);
+    this.#consumers.takeCredit(consumer);
+    try {
+      this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
+    } catch (error) {
+      this.#settlements.withdraw(tag, consumer);
+      return this.#deliveryFailed(consumer, error);
+    }
     const totals = this.#host.totals;
     totals.delivered++;
     if (entry.redelivered) totals.redelivered++;
-    const tag = this.#settlements.push(entry);
-    this.#consumers.takeCredit(consumer);
-    this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
+    return true;
+  }
+
+  /** Half a frame may stand in the client's outbox, so its connection has to end: behind the work that is under way. */
+  #deliveryFailed(consumer: Consumer, error: unknown): false {
+    const { containment } = this.#host.store;
+    containment.failed("delivery", error, { peer: this.connection.options.peer, queue: consumer.queue.name });
+    this.pause();
+    this.#host.turn.storageDirty({ endTurn: () => this.connection.fail() });
+    return false;
   }
 
   /** The queue of a consumer is gone; the client may have cancelled in the meantime. */

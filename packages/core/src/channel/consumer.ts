@@ -65,6 +65,21 @@ export class Consumer {
     this.credit = this.creditMax;
   }
 
+  /** True where its filter lets the message pass; a filter that fails lets none. */
+  wants(message: Message): boolean {
+    if (this.filter === null) return true;
+    try {
+      return this.filter.matches(message);
+    } catch (error) {
+      const { store } = this.channel.connection.virtualHost;
+      store.containment.failed("delivery", error, {
+        queue: this.queue.name,
+        peer: this.channel.connection.options.peer,
+      });
+      return false;
+    }
+  }
+
   /** True where a delivery of the message is the end of it. */
   settlesAtOnce(message: Message): boolean {
     return this.noAck || (this.settlesTransient && !message.persistent);

@@ -179,11 +179,21 @@ export class Publisher implements DurabilityWaiter, TurnTask {
     const { totals } = this.host;
     if (mandatory) {
       totals.returned++;
-      this.#sink.returned(message);
+      this.#return(message);
     } else {
       totals.dropped.unroutable++;
     }
     return PublishResult.none;
+  }
+
+  /** It may be one of many in a transaction: what it throws must not keep the others from being written. */
+  #return(message: Message): void {
+    try {
+      this.#sink.returned(message);
+    } catch (error) {
+      this.host.store.containment.failed("delivery", error, { peer: this.#connection.options.peer });
+      this.host.turn.storageDirty({ endTurn: () => this.#connection.fail() });
+    }
   }
 
   #askConfirms(): void {

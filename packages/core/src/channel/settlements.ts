@@ -1,6 +1,7 @@
 import { BrokerError } from "../errors.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Totals } from "../totals.ts";
+import type { Consumer } from "./consumer.ts";
 import type { Consumers } from "./consumers.ts";
 import { Ledger } from "./ledger.ts";
 import type { Transaction } from "./transaction.ts";
@@ -35,6 +36,12 @@ export class Settlements {
   /** The next delivery tag, for a delivery that has to be settled. */
   push(entry: QueueEntry): number {
     return this.#ledger.push(entry);
+  }
+
+  /** The delivery under `tag` was not made after all. */
+  withdraw(tag: number, consumer: Consumer): void {
+    this.#ledger.take(tag);
+    this.#consumers.giveCredit(consumer);
   }
 
   /** The next delivery tag, for a delivery that nobody settles. */

@@ -124,7 +124,7 @@ export class ConsumerSet {
     for (const { next } of this.#levels) {
       let consumer = next;
       while (consumer !== null) {
-        if (consumer.filter === null || consumer.filter.matches(message)) return consumer;
+        if (consumer.wants(message)) return consumer;
         consumer = consumer.following === next ? null : consumer.following;
       }
     }

@@ -68,10 +68,13 @@ export class FilteredDispatch {
     this.#joinsSeen = consumers.joins;
     let skippable = this.#skippedMax;
     const { lists } = ready;
-    for (let index = lists.length - 1; index >= 0 && skippable > 0; index--) {
-      skippable = lists[index]?.sift(skippable, (entry) => this.#offer(entry)) ?? skippable;
+    try {
+      for (let index = lists.length - 1; index >= 0 && skippable > 0; index--) {
+        skippable = lists[index]?.sift(skippable, (entry) => this.#offer(entry)) ?? skippable;
+      }
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
   }
 
   #offer(entry: QueueEntry): "taken" | "left" | "enough" {
@@ -92,8 +95,8 @@ export class FilteredDispatch {
 
   /** True where every consumer refuses the message and says that nobody else needs it. */
   #isUnwanted(message: Message): boolean {
-    for (const { filter } of this.#queue.consumers.all) {
-      if (filter === null || filter.others === "leave" || filter.matches(message)) return false;
+    for (const consumer of this.#queue.consumers.all) {
+      if (consumer.filter?.others !== "discard" || consumer.wants(message)) return false;
     }
     return true;
   }

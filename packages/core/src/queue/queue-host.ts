@@ -19,6 +19,9 @@ export interface QueueHost {
   readonly totals: Totals;
   readonly turn: Turn;
   readonly logger: Logger;
-  /** Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. */
-  deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
+  /**
+   * Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. False where it
+   * failed by a fault of ours, which is counted.
+   */
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): boolean;
 }

@@ -11,6 +11,7 @@ import type { DeathReason } from "./dead-letter.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { QueueEntry } from "./queue-entry.ts";
+import { ParkedMessages } from "./parked-messages.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import type { ReadyList } from "./ready-list.ts";
 import { ReadyMessages } from "./ready-messages.ts";
@@ -61,6 +62,8 @@ export class Queue implements FilteredQueue, TurnWaiter {
   readonly consumers: ConsumerSet;
   /** The way of delivery while a consumer takes certain messages only. */
   readonly filtered: FilteredDispatch;
+  /** What a fault keeps from being handed on. */
+  readonly parked: ParkedMessages;
   /** Bindings that lead here. */
   readonly incoming: Set<Binding> = new Set();
   /** True where deliveries carry `x-delivery-count`. */
@@ -100,6 +103,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
     this.#bounded = options.lengthMax >= 0 || options.lengthBytesMax >= 0;
     this.#refuses = this.#bounded && options.overflow !== "drop-head";
+    this.parked = new ParkedMessages(this, host);
     this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
     this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
@@ -131,8 +135,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
     if (this.#refuses && this.#full(message.bodyBytes)) return false;
     this.consumers.served(consumer);
-    consumer.channel.deliverSettled(consumer, message, false, 0);
-    return true;
+    return consumer.channel.deliverSettled(consumer, message, false, 0);
   }
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
@@ -345,6 +348,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   purge(): number {
     const count = this.ready.count;
     this.ready.clear();
+    for (const lsn of this.parked.takeAll()) this.settleStored(lsn);
     this.#host.totals.dropped.purged += count;
     // Whoever waited for a page learns that it will not come.
     this.pagedIn();
@@ -390,13 +394,22 @@ export class Queue implements FilteredQueue, TurnWaiter {
     this.#host.turn.budget.left -= entry.message.bodyBytes >>> bytesPerUnitShift;
     const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
     if (consumer.settlesAtOnce(entry.message)) {
-      this.settle(entry);
-      consumer.channel.deliverSettled(consumer, entry.message, entry.redelivered, deliveryCount);
+      if (consumer.channel.deliverSettled(consumer, entry.message, entry.redelivered, deliveryCount))
+        this.settle(entry);
+      else this.#deliveryFailed(entry);
     } else {
       entry.consumer = consumer;
       this.unackedCount++;
-      consumer.channel.deliverUnacked(consumer, entry, deliveryCount);
+      if (consumer.channel.deliverUnacked(consumer, entry, deliveryCount)) return;
+      this.unackedCount--;
+      this.#deliveryFailed(entry);
     }
+  }
+
+  /** The consumer is on its way out. Whose fault it was shows when the next one is offered the message. */
+  #deliveryFailed(entry: QueueEntry): void {
+    if (!this.deleted && this.parked.suspect(entry)) this.parked.park(entry, "it cannot be delivered");
+    else this.requeue(entry, true);
   }
 
   /** Stored in its new queue and settled in the old one together: a crash must not come between the two. */
@@ -407,15 +420,14 @@ export class Queue implements FilteredQueue, TurnWaiter {
       this.#dying.push({ entry, reason });
       return;
     }
-    if (this.options.deadLetterExchange === null || entry.message.lsn === 0) {
-      this.#host.deadLetter(this, entry.message, reason);
-      this.settle(entry);
-      return;
-    }
-    this.#host.store.atomic(() => {
-      this.#host.deadLetter(this, entry.message, reason);
-      this.settle(entry);
-    });
+    let done = false;
+    const die = (): void => {
+      done = this.#host.deadLetter(this, entry.message, reason);
+      if (done) this.settle(entry);
+    };
+    if (this.options.deadLetterExchange === null || entry.message.lsn === 0) die();
+    else this.#host.store.atomic(die);
+    if (!done) this.parked.park(entry, "it cannot be dead-lettered");
   }
 
   #full(addedBytes: number): boolean {
