@@ -43,6 +43,7 @@ export { deathHeader, deathHistory } from "./queue/death-history.ts";
 export { fieldTypeName } from "./queue/queue-arguments.ts";
 export { percentDecoded } from "./percent-encoding.ts";
 export { PublisherThrottle } from "./publisher-throttle.ts";
+export { Publishing } from "./publishing.ts";
 export type { Queue, QueueSpec } from "./queue/queue.ts";
 export { type GatedDecoder, type GateOwner, ReadGate } from "./read-gate.ts";
 export { Records } from "./records.ts";

@@ -1,5 +1,6 @@
 import { Alarms } from "./alarms.ts";
 import type { User } from "./auth/user.ts";
+import { LoginDelays } from "./auth/login-delays.ts";
 import { UserDirectory } from "./auth/user-directory.ts";
 import { ClientConnection, type ConnectionOptions } from "./client-connection.ts";
 import type { Clock } from "./clock.ts";
@@ -41,6 +42,11 @@ export interface BrokerOptions {
   readonly addsOrigin?: boolean;
   /** The broker cannot keep what it promised by going on, and is to be closed. The log says it in any case. */
   readonly onBroken?: (error: Error) => void;
+  /**
+   * Lets a user take over the MQTT sessions and durable STOMP subscriptions of other users, who are those that come with
+   * the same client id, or destination and id. Default false.
+   */
+  readonly sessionsAcrossUsers?: boolean;
 }
 
 const guest: DefaultUser = { name: "guest", password: "guest", tags: ["administrator"] };
@@ -61,6 +67,8 @@ export class Broker implements BrokerParts {
   readonly alarms: Alarms;
   readonly totals: Totals = new Totals();
   readonly addsOrigin: boolean;
+  readonly #sessionsAcrossUsers: boolean;
+  readonly #loginDelays: LoginDelays;
   /** The topic exchange that MQTT's topics are routing keys of: reply paths lead there. The MQTT adapter sets it. */
   mqttExchange: string = topicExchange;
   readonly #virtualHosts = new Map<string, VirtualHost>();
@@ -79,6 +87,9 @@ export class Broker implements BrokerParts {
     this.limits = { ...defaultLimits, ...options.limits };
     this.turn = options.turn ?? new Turn(this.clock, this.limits.turnBudgetMs);
     this.addsOrigin = options.addsOrigin ?? false;
+    this.#sessionsAcrossUsers = options.sessionsAcrossUsers ?? false;
+    const { loginDelayMsMax: delayMsMax, loginAddressesMax: addressesMax } = this.limits;
+    this.#loginDelays = new LoginDelays({ clock: this.clock, delayMsMax, addressesMax });
     this.logger = options.logger ?? silentLogger;
     this.containment = new Containment(this.clock, this.logger, options.onBroken ?? (() => undefined));
     this.clock.onFailure = (error) => this.containment.failed("timer", error);
@@ -88,9 +99,14 @@ export class Broker implements BrokerParts {
     this.store.ownership.onCertain = () => {
       for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
     };
-    this.users = new UserDirectory(this.store, this.logger, options.loopbackUsers ?? [guest.name], () => {
+    this.users = new UserDirectory(this.store, this.logger, {
+      loopbackUsers: options.loopbackUsers ?? [guest.name],
       // Routes remember the permission to publish along them.
-      for (const host of this.#virtualHosts.values()) host.topologyVersion++;
+      changed: () => {
+        for (const host of this.#virtualHosts.values()) host.topologyVersion++;
+      },
+      deleted: (user) =>
+        this.#endConnections((connection) => connection.user === user, `user '${user.name}' was deleted`),
     });
   }
 
@@ -144,11 +160,7 @@ export class Broker implements BrokerParts {
     const host = this.#virtualHosts.get(name);
     if (host === undefined) return;
     this.#virtualHosts.delete(name);
-    for (const connection of [...this.#connections]) {
-      if (connection.virtualHost !== host) continue;
-      connection.options.onClose(`vhost '${name}' is deleted`);
-      connection.close();
-    }
+    this.#endConnections((connection) => connection.virtualHost === host, `vhost '${name}' is deleted`);
     const lsn = this.store.atomic(() => {
       for (const queue of [...host.queues.values()]) host.topology.removeQueue(queue);
       for (const exchange of [...host.exchanges.values()]) host.topology.removeExchange(exchange);
@@ -159,9 +171,27 @@ export class Broker implements BrokerParts {
     await this.store.whenDurable(lsn);
   }
 
-  /** The user, or null where the login is refused; the log says why. `remoteAddress` as the socket tells it. */
+  /**
+   * The user, or null where the login is refused; the log says why. `remoteAddress` as the socket tells it: where many
+   * logins failed that came from there, this one waits.
+   */
   authenticate(name: string, password: string, remoteAddress: string): Promise<User | null> {
-    return Promise.resolve(this.users.authenticate(name, password, remoteAddress));
+    const delayMs = this.#loginDelays.delayMs(remoteAddress);
+    const check = (): User | null => {
+      const user = this.users.authenticate(name, password, remoteAddress);
+      if (user === null) this.#loginDelays.failed(remoteAddress);
+      return user;
+    };
+    if (delayMs === 0) return Promise.resolve(check());
+    return new Promise((resolve) => this.clock.after(delayMs, () => resolve(check())));
+  }
+
+  /**
+   * True where a user may have what another one left under a name that clients choose: its own, what belongs to a user
+   * that is none any more, and everything where the broker's options say so.
+   */
+  mayTakeOver(ownerName: string, userName: string): boolean {
+    return ownerName === userName || this.#sessionsAcrossUsers || this.users.find(ownerName) === undefined;
   }
 
   /** Lets an authenticated client onto a virtual host. Throws not-allowed in RabbitMQ's words. */
@@ -169,6 +199,7 @@ export class Broker implements BrokerParts {
     const { virtualHost, user } = options;
     const host = this.#virtualHosts.get(virtualHost);
     if (host === undefined) throw new BrokerError("not-allowed", `vhost ${virtualHost} not found`);
+    // So it is for a user that was deleted since its login, too.
     if (!user.mayAccess(virtualHost)) {
       throw new BrokerError("not-allowed", `access to vhost '${virtualHost}' refused for user '${user.name}'`);
     }
@@ -189,14 +220,19 @@ export class Broker implements BrokerParts {
 
   /** Closes every connection, commits what is buffered and closes the storage engine. Adapters close before. */
   async close(): Promise<void> {
-    for (const connection of [...this.#connections]) {
-      connection.options.onClose("shutdown");
-      connection.close();
-    }
+    this.#endConnections(() => true, "shutdown");
     this.turn.end();
     await this.store.spillArea?.close();
     await this.store.engine.close();
     this.clock.close();
+  }
+
+  #endConnections(ends: (connection: ClientConnection) => boolean, reason: string): void {
+    for (const connection of [...this.#connections]) {
+      if (!ends(connection)) continue;
+      connection.options.onClose(reason);
+      connection.close();
+    }
   }
 
   #addVirtualHost(name: string): VirtualHost {

@@ -131,8 +131,13 @@ export class ClientConnection implements QueueOwner {
     if (existing !== undefined) {
       // Shared and declared exclusive, or the reverse, is "locked" too: RabbitMQ compares owners before flags.
       if (existing.owner !== (spec.exclusive ? this : null)) throw lockedQueue(existing);
+      this.#requireReservable(existing, spec);
       host.topology.requireEquivalent(existing, spec);
       host.queueUsed(existing);
+      const { reservedFor = null } = spec;
+      if (reservedFor !== null && existing.reservedFor !== reservedFor) {
+        await this.#done(host.topology.reserveQueue(existing, reservedFor));
+      }
       return existing;
     }
     if (name !== "") requireUnreserved("queue", name);
@@ -200,9 +205,11 @@ export class ClientConnection implements QueueOwner {
     return queue;
   }
 
-  /** Throws resource-locked where the queue is exclusive to another connection. */
+  /** Throws resource-locked where the queue is exclusive to another connection, or reserved for another user. */
   requireOwn(queue: Queue): void {
     if (queue.owner !== null && queue.owner !== this) throw lockedQueue(queue);
+    const { reservedFor } = queue;
+    if (reservedFor !== null && !this.broker.mayTakeOver(reservedFor, this.user.name)) throw reservedQueue(queue);
   }
 
   /** An exclusive queue is gone, whoever removed it. */
@@ -235,6 +242,19 @@ export class ClientConnection implements QueueOwner {
   #require(permission: Permission, kind: "queue" | "exchange", name: string): void {
     if (this.user.may(permission, this.virtualHost.name, name)) return;
     throw permissionRefused(permission, kind, name, this.virtualHost.name, this.user.name);
+  }
+
+  /**
+   * What is to be reserved must not be in the hands of others: somebody may have made it before, under the name that it
+   * was going to have, to read what comes.
+   */
+  #requireReservable(queue: Queue, { reservedFor = null }: QueueSpec): void {
+    this.requireOwn(queue);
+    if (reservedFor === null || queue.reservedFor === reservedFor) return;
+    for (const consumer of queue.consumers.all) {
+      const { user, broker } = consumer.channel.connection;
+      if (!broker.mayTakeOver(user.name, this.user.name)) throw reservedQueue(queue);
+    }
   }
 
   #requireDeadLettering(spec: QueueSpec, name: string): void {
@@ -273,6 +293,11 @@ export class ClientConnection implements QueueOwner {
 
 function lockedQueue(queue: Queue): BrokerError {
   const text = `cannot obtain exclusive access to locked ${queue.title}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`;
+  return new BrokerError("resource-locked", text);
+}
+
+function reservedQueue(queue: Queue): BrokerError {
+  const text = `cannot obtain access to ${queue.title}: it belongs to the session or durable subscription of another user`;
   return new BrokerError("resource-locked", text);
 }
 

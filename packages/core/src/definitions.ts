@@ -28,6 +28,8 @@ interface QueueRecord {
   readonly id: number;
   readonly autoDelete: boolean;
   readonly arguments: readonly JsonField[];
+  /** `QueueSpec.reservedFor`; missing for everybody's. */
+  readonly user?: string;
 }
 
 interface ExchangeRecord {
@@ -50,6 +52,7 @@ export function queueValue(queue: Queue): Uint8Array {
     id: queue.id,
     autoDelete: queue.autoDelete,
     arguments: fieldTableToJson(queue.arguments),
+    ...(queue.reservedFor === null ? {} : { user: queue.reservedFor }),
   };
   return definitionValue(record);
 }
@@ -58,7 +61,8 @@ export function queueValue(queue: Queue): Uint8Array {
 export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec } {
   const record = JSON.parse(Buffer.from(value).toString()) as QueueRecord;
   const args = fieldTableFromJson(record.arguments);
-  return { id: record.id, spec: { durable: true, exclusive: false, autoDelete: record.autoDelete, arguments: args } };
+  const { id, autoDelete, user: reservedFor = null } = record;
+  return { id, spec: { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor } };
 }
 
 export function exchangeKey(virtualHost: string, name: string): string {

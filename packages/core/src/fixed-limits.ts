@@ -1,12 +1,26 @@
 import { topicLevelsMax } from "./exchange/topic-name.ts";
 import { expiryMsMax } from "./expiry.ts";
 import { nameBytesMax, topicBytesMax } from "./name-bounds.ts";
+import { topicPatternsMax } from "./auth/user.ts";
+import { patternLengthMax } from "./pattern/linear-pattern.ts";
+import { patternStepsMax } from "./pattern/pattern-program.ts";
 import { deathsMax } from "./queue/dead-letter.ts";
 import { prioritiesMax } from "./queue/queue-arguments.ts";
 
 /** Bounds that nobody can set, each where it is looked at; here for documentation, which is made from them. */
 export const fixedLimits: Readonly<
-  Record<"nameBytesMax" | "topicBytesMax" | "topicLevelsMax" | "prioritiesMax" | "deathsMax" | "expiryMsMax", number>
+  Record<
+    | "nameBytesMax"
+    | "topicBytesMax"
+    | "topicLevelsMax"
+    | "prioritiesMax"
+    | "deathsMax"
+    | "expiryMsMax"
+    | "patternLengthMax"
+    | "patternStepsMax"
+    | "topicPatternsMax",
+    number
+  >
 > = {
   nameBytesMax,
   topicBytesMax,
@@ -14,4 +28,7 @@ export const fixedLimits: Readonly<
   prioritiesMax,
   deathsMax,
   expiryMsMax,
+  patternLengthMax,
+  patternStepsMax,
+  topicPatternsMax,
 };

@@ -35,6 +35,14 @@ export interface Limits {
   readonly turnBudgetMs: number;
   /** Connections over all listeners. */
   readonly connectionsMax: number;
+  /** Names of users in UTF-8. */
+  readonly userNameBytesMax: number;
+  /** Passwords in UTF-8. */
+  readonly passwordBytesMax: number;
+  /** How long a login waits at most where many of the same address failed before it. */
+  readonly loginDelayMsMax: number;
+  /** Addresses whose failed logins are remembered. */
+  readonly loginAddressesMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -58,4 +66,8 @@ export const defaultLimits: Limits = {
   transactionBytesMax: 128 * 1024 * 1024,
   turnBudgetMs: 2,
   connectionsMax: 100_000,
+  userNameBytesMax: 255,
+  passwordBytesMax: 1024,
+  loginDelayMsMax: 2000,
+  loginAddressesMax: 10_000,
 };

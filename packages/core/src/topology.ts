@@ -92,6 +92,13 @@ export class Topology {
     return { queue, lsn: stored ? host.store.put(queueKey(host.name, name), queueValue(queue)) : noWrite };
   }
 
+  /** Lets the clients of one user alone have a queue from now on. */
+  reserveQueue(queue: Queue, userName: string): Lsn {
+    queue.reservedFor = userName;
+    const stored = queue.durable && !queue.exclusive;
+    return stored ? this.#host.store.put(queueKey(this.#host.name, queue.name), queueValue(queue)) : noWrite;
+  }
+
   /** Takes a queue into the virtual host without storing it; recovery calls it for stored ones. */
   addQueue(queue: Queue): void {
     this.#host.queues.set(queue.name, queue);

@@ -69,9 +69,10 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
   home(virtualHost: VirtualHost): MqttVirtualHost {
     let home = this.#homes.get(virtualHost);
     if (home === undefined) {
-      const { limits, logger, exchange, traffic } = this;
+      const { broker, limits, logger, exchange, traffic } = this;
       const systemTopicsIntervalMs = this.#systemTopicsIntervalMs;
-      home = new MqttVirtualHost({ host: virtualHost, limits, logger, exchange, systemTopicsIntervalMs, traffic });
+      const shared = { broker, limits, logger, exchange, systemTopicsIntervalMs, traffic };
+      home = new MqttVirtualHost({ host: virtualHost, ...shared });
       this.#homes.set(virtualHost, home);
       virtualHost.records.whenCleared(() => this.#homes.delete(virtualHost));
     }

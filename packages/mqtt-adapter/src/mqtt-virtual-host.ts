@@ -1,15 +1,17 @@
-import type { Logger, VirtualHost } from "@jackalope/core/adapter";
+import { type Broker, BrokerError, type Logger, Publishing, type VirtualHost } from "@jackalope/core/adapter";
 import type { MqttLimits } from "./options.ts";
 import type { RetainedStore } from "./retained-store.ts";
 import { retainedStoreOf } from "./retained-stores.ts";
 import { restoreFeeds } from "./session-feeds.ts";
 import { SessionRegistry } from "./session-registry.ts";
+import type { SessionState } from "./session-state.ts";
 import { SharedQueues } from "./shared-queues.ts";
 import { type SessionCounts, SystemTopics } from "./system-topics.ts";
 import type { Traffic } from "./traffic.ts";
 import { type Will, willMessage } from "./will.ts";
 
 export interface MqttVirtualHostOptions {
+  readonly broker: Broker;
   readonly host: VirtualHost;
   readonly limits: MqttLimits;
   readonly logger: Logger;
@@ -26,12 +28,16 @@ export class MqttVirtualHost {
   readonly shared: SharedQueues;
   readonly systemTopics: SystemTopics;
   readonly sessions: SessionRegistry;
+  readonly #broker: Broker;
+  readonly #logger: Logger;
   readonly #exchange: string;
 
   /** Takes up what was stored before the start. */
   constructor(options: MqttVirtualHostOptions) {
     const { host, limits, logger } = options;
     this.host = host;
+    this.#broker = options.broker;
+    this.#logger = logger;
     this.#exchange = options.exchange;
     this.retained = retainedStoreOf(host, options.exchange, limits);
     this.shared = new SharedQueues(host);
@@ -41,7 +47,8 @@ export class MqttVirtualHost {
       shared,
       limits,
       logger,
-      publishWill: (will) => this.publishWill(will),
+      publishWill: (will, state) => this.#publishWill(will, state),
+      mayTakeOver: (ownerName, userName) => options.broker.mayTakeOver(ownerName, userName),
     });
     host.records.whenCleared(() => this.#clear());
     this.systemTopics = new SystemTopics({
@@ -62,10 +69,19 @@ export class MqttVirtualHost {
     this.close();
   }
 
-  /** Publishes a will whose client was allowed to leave it. */
-  publishWill(will: Will): void {
+  /** Publishes a will. Its client was allowed to leave it, and may have lost that right, or its user, since. */
+  #publishWill(will: Will, { userName, clientId }: SessionState): void {
     const message = willMessage(will, this.#exchange);
-    const { exchange } = message.route;
+    const { exchange, routingKey, topic } = message.route;
+    const user = this.#broker.users.find(userName);
+    try {
+      if (user === undefined) throw new BrokerError("access-refused", "the user was deleted");
+      new Publishing(this.host, user, clientId).route(exchange, routingKey, topic);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.#logger.warn({ clientId, user: userName, topic: will.topic, reason: error.message }, "will not published");
+      return;
+    }
     this.host.publishInternal(exchange, message);
     if (will.retain && exchange !== "") this.retained.set(will.topic, message);
   }

@@ -33,7 +33,10 @@ export interface SessionRegistryParts {
   readonly shared: SharedQueues;
   readonly limits: MqttLimits;
   readonly logger: Logger;
-  readonly publishWill: (will: Will) => void;
+  /** Publishes a will in the name of the session's user, where that may do so by now. */
+  readonly publishWill: (will: Will, state: SessionState) => void;
+  /** True where a user may have what another one left. */
+  readonly mayTakeOver: (ownerName: string, userName: string) => boolean;
 }
 
 /**
@@ -79,10 +82,15 @@ export class SessionRegistry {
 
   /**
    * The session that a connection asks for. Another connection with the same client id is sent away first, so nobody else
-   * has a hand in the session any more. Throws 0x97 where there are too many sessions.
+   * has a hand in the session any more. Throws 0x85 where the client id is another user's, and 0x97 where there are too
+   * many sessions.
    */
   open(session: Session, request: SessionRequest): OpenedSession {
     const { clientId, userName, cleanStart, expirySeconds, will } = request;
+    const known = this.#states.get(clientId);
+    if (known !== undefined && !this.#parts.mayTakeOver(known.userName, userName)) {
+      throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", "the client id is another user's");
+    }
     // [MQTT-3.1.4-3]
     this.#states.get(clientId)?.session?.takenOver();
     let state = this.#states.get(clientId);
@@ -182,10 +190,10 @@ export class SessionRegistry {
     const { host, publishWill } = this.#parts;
     const { ownership } = host.store;
     // One that is stored may have been sent by another broker.
-    if (!state.persistent || ownership.check()) publishWill(will);
+    if (!state.persistent || ownership.check()) publishWill(will, state);
     else
       ownership.whenCertain(() => {
-        if (!this.#cleared) publishWill(will);
+        if (!this.#cleared) publishWill(will, state);
       });
   }
 

@@ -34,5 +34,7 @@ function restoreSession(host: VirtualHost, clientId: string, value: Uint8Array):
   state.will = record.will === undefined ? null : restoredWill(record.will);
   state.willDueAtMs = record.willDueAtMs ?? 0;
   state.queue = host.queues.get(state.queueName) ?? null;
+  // Stored by a version that did not know of it.
+  if (state.queue !== null) state.queue.reservedFor ??= record.user;
   return state;
 }

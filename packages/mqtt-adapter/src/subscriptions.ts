@@ -147,7 +147,10 @@ export class Subscriptions {
     if (state.queue?.deleted === false || asked.every(({ shared }) => shared !== null)) return null;
     const { queueName } = state;
     try {
-      state.queue = await client.declareQueue(queueName, this.#spec(state.persistent));
+      state.queue = await client.declareQueue(queueName, {
+        ...this.#spec(state.persistent),
+        reservedFor: state.userName,
+      });
       return null;
     } catch (error) {
       return refusalOf(error, this.#parts, queueName);

@@ -19,7 +19,7 @@ export interface AdapterFixture {
   /** A raw client after its login; without options version 5, a clean start, as guest. */
   client(options?: ConnectOptions): Promise<RawClient>;
   /** A client of the core, for topology and messages of other protocols. */
-  core(): ClientConnection;
+  core(userName?: string): ClientConnection;
   /** Ends adapter and broker as a server does, before the test ends. */
   close(): Promise<void>;
   /** Lets go of the sockets of a broker whose disk is gone. */
@@ -34,6 +34,7 @@ export interface FixtureOptions extends Partial<Omit<MqttAdapterOptions, "broker
   readonly loopbackUsers?: readonly string[];
   /** Messages get headers that tell who published them. */
   readonly addsOrigin?: boolean;
+  readonly sessionsAcrossUsers?: boolean;
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -44,7 +45,8 @@ afterEach(async () => {
 
 /** Starts a broker that ends with the test. */
 export async function startAdapter(options: FixtureOptions = {}): Promise<AdapterFixture> {
-  const { brokerLimits, clock, storage, loopbackUsers, addsOrigin = false, ...adapterOptions } = options;
+  const { brokerLimits, clock, storage, loopbackUsers, addsOrigin = false, ...rest } = options;
+  const { sessionsAcrossUsers = false, ...adapterOptions } = rest;
   const log: string[] = [];
   const keep = (fields: LogFields, text: string): void => {
     log.push(`${text}: ${Object.values(fields).map(String).join(" ")}`);
@@ -54,6 +56,7 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
     storage: storage ?? new MemoryStorage(),
     logger,
     addsOrigin,
+    sessionsAcrossUsers,
     ...(brokerLimits === undefined ? {} : { limits: brokerLimits }),
     ...(clock === undefined ? {} : { clock }),
     ...(loopbackUsers === undefined ? {} : { loopbackUsers }),
@@ -84,7 +87,7 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
       await client.login(connectOptions);
       return client;
     },
-    core: () => coreClient(broker),
+    core: (userName) => coreClient(broker, userName),
     close,
     abandon: () => {
       abandoned = true;
@@ -113,8 +116,8 @@ export class TestDisk {
   }
 }
 
-function coreClient(broker: Broker): ClientConnection {
-  const client = connectGuest(broker);
+function coreClient(broker: Broker, userName?: string): ClientConnection {
+  const client = connectGuest(broker, "/", userName);
   cleanups.push(() => client.close());
   return client;
 }

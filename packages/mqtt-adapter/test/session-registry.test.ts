@@ -12,6 +12,20 @@ function sessionsOf(fixture: AdapterFixture): number {
   return host === undefined ? 0 : fixture.adapter.home(host).sessions.size;
 }
 
+async function addUser({ broker }: AdapterFixture, name: string): Promise<void> {
+  await broker.users.put(name, "secret", []);
+  await broker.users.setPermissions(name, "/", { configure: ".*", write: ".*", read: ".*" });
+}
+
+const silentSink = {
+  deliver() {},
+  confirm() {},
+  refuse() {},
+  returned() {},
+  cancelled() {},
+  failed() {},
+};
+
 function publish(client: RawClient, topic: string, payload: string, qos: 0 | 1 = 1): void {
   client.packet({ cmd: "publish", topic, payload, qos, messageId: 1, dup: false, retain: false });
 }
@@ -116,10 +130,90 @@ describe("a session", () => {
     expect(fixture.core().virtualHost.queues.size).toBe(0);
   });
 
-  it("is not inherited by another user", async () => {
+  it.each([
+    [5, 0x85, false],
+    [5, 0x85, true],
+    [4, 2, false],
+    [3, 2, true],
+  ] as const)(
+    "is not for another user, MQTT level %i: code %i, connected: %s",
+    async (protocolVersion, code, connected) => {
+      const fixture = await startAdapter();
+      await addUser(fixture, "other");
+      const owner = await fixture.client(kept);
+      await owner.subscribe({ topic: "a", qos: 1 });
+      if (!connected) {
+        owner.destroy();
+        await until(() => fixture.adapter.connectionCount === 0);
+      }
+      for (const clean of [true, false]) {
+        const other = await fixture.socket();
+        const credentials = { username: "other", password: "secret" };
+        const { reasonCode, returnCode } = await other.connack({ protocolVersion, clean, ...credentials });
+        expect(protocolVersion === 5 ? reasonCode : returnCode).toBe(code);
+      }
+      const publisher = await fixture.client({ clientId: "publisher" });
+      publish(publisher, "a", "still mine");
+      await publisher.expect("puback");
+      const receiver = connected ? owner : await fixture.socket();
+      if (!connected) expect((await receiver.login(kept)).sessionPresent).toBe(true);
+      expect((await receiver.expect("publish")).payload.toString()).toBe("still mine");
+    },
+  );
+
+  it("of a user that was deleted is nobody's: the next one gets a new one", async () => {
     const fixture = await startAdapter();
-    await fixture.broker.users.put("other", "secret", []);
-    await fixture.broker.users.setPermissions("other", "/", { configure: ".*", write: ".*", read: ".*" });
+    await addUser(fixture, "leaver");
+    const client = await fixture.client({ ...kept, username: "leaver", password: "secret" });
+    await client.subscribe({ topic: "a", qos: 1 });
+    await fixture.broker.users.delete("leaver");
+    await until(() => fixture.adapter.connectionCount === 0);
+    const next = await fixture.socket();
+    expect((await next.login(kept)).sessionPresent).toBe(false);
+  });
+
+  it("keeps its queue from AMQP and STOMP clients of other users, after a restart too", async () => {
+    const disk = new TestDisk();
+    const first = await disk.start();
+    await addUser(first, "other");
+    const client = await first.client(kept);
+    await client.subscribe({ topic: "a", qos: 1 });
+    await first.close();
+    const fixture = await disk.start();
+    const other = fixture.core("other");
+    const name = "mqtt-subscription-test";
+    const refused = "belongs to the session or durable subscription of another user";
+    expect(() => other.readableQueue(name)).toThrow(refused);
+    expect(() => other.checkQueue(name)).toThrow(refused);
+    await expect(other.deleteQueue(name, false, false)).rejects.toThrow(refused);
+    await expect(other.purgeQueue(name)).rejects.toThrow(refused);
+    const binding = { source: "amq.topic", destination: name, destinationKind: "queue", routingKey: "#" } as const;
+    await expect(other.bind({ ...binding, arguments: [] })).rejects.toThrow(refused);
+    expect(fixture.core().readableQueue(name).reservedFor).toBe("guest");
+  });
+
+  it("does not get a queue that another user made before it, and reads", async () => {
+    const fixture = await startAdapter();
+    await addUser(fixture, "other");
+    const other = fixture.core("other");
+    const asked = await fixture.client({ clientId: "model", ...kept });
+    await asked.subscribe({ topic: "a", qos: 1 });
+    const { arguments: args } = other.virtualHost.requireQueue("mqtt-subscription-model");
+    const name = "mqtt-subscription-test";
+    await other.declareQueue(name, { durable: true, exclusive: false, autoDelete: false, arguments: args });
+    const channel = other.openChannel(silentSink);
+    channel.consume(name, { tag: "", noAck: true, exclusive: false, arguments: [] }).start();
+    const client = await fixture.client(kept);
+    expect(await client.subscribe({ topic: "a", qos: 1 })).toEqual([0x83]);
+    expect(other.virtualHost.requireQueue(name).incoming.size).toBe(0);
+    channel.close();
+    expect(await client.subscribe({ topic: "a", qos: 1 })).toEqual([1]);
+    expect(() => other.readableQueue(name)).toThrow("another user");
+  });
+
+  it("is not inherited by another user where the broker lets users take sessions over", async () => {
+    const fixture = await startAdapter({ sessionsAcrossUsers: true });
+    await addUser(fixture, "other");
     const client = await fixture.client(kept);
     await client.subscribe({ topic: "a", qos: 1 });
     client.destroy();

@@ -31,6 +31,28 @@ describe("the broker", () => {
     await client.end();
   });
 
+  it.each([3, 4, 5] as const)("ends connections of a user that is deleted, MQTT level %i", async (protocolVersion) => {
+    const fixture = await startAdapter();
+    await fixture.broker.users.put("leaver", "secret", []);
+    await fixture.broker.users.setPermissions("leaver", "/", { configure: ".*", write: ".*", read: ".*" });
+    const will = { topic: "wills", payload: Buffer.from("gone"), qos: 1 as const, retain: true };
+    const credentials = { username: "leaver", password: "secret" };
+    const leaver = await fixture.client({ protocolVersion, clientId: "leaver", will, ...credentials });
+    const other = await fixture.client();
+    await other.subscribe("wills");
+    await fixture.broker.users.delete("leaver");
+    if (protocolVersion === 5) {
+      const disconnect = await leaver.expect("disconnect");
+      expect(disconnect).toMatchObject({ reasonCode: 0x98 });
+      expect(disconnect.properties?.reasonString).toBe("user 'leaver' was deleted");
+    }
+    await leaver.end();
+    await until(() => fixture.adapter.connectionCount === 1);
+    // Who may do nothing leaves no will either.
+    expect(fixture.log.join()).toContain("will not published");
+    await other.ping();
+  });
+
   it("takes sessions and retained messages along with a deleted virtual host", async () => {
     const disk = new TestDisk();
     let fixture = await disk.start();

@@ -137,6 +137,7 @@ export class Leadership {
         limits: limitsOf(this.#config),
         addsOrigin: this.#config.originHeaders,
         onBroken: this.#onBroken,
+        sessionsAcrossUsers: this.#config.sessionsAcrossUsers,
         defaultUser: { name: defaultUser, password: defaultPassword, tags: ["administrator"] },
       });
     } catch (error) {

@@ -138,6 +138,11 @@ export function queueArgumentsOfSend(head: FrameHead): QueueSpec {
   return { ...specOf(headers, durable), arguments: known };
 }
 
+/** True where a SUBSCRIBE gives the queue its name, and may mean one that it shares with others. */
+export function namesQueue(headers: Headers): boolean {
+  return (headers.get(queueNameHeader) ?? "") !== "";
+}
+
 /**
  * The name of a subscription's own queue. A durable one is found again by destination and id: RabbitMQ's way to make the
  * name, so that a broker that takes over its queues goes on with them. `x-queue-name` overrides both.

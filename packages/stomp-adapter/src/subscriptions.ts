@@ -15,6 +15,7 @@ import {
   describesQueue,
   type Headers,
   headersOf,
+  namesQueue,
   sharedQueue,
   subscriptionQueue,
   subscriptionQueueName,
@@ -223,7 +224,9 @@ export class Subscriptions {
       // Looked for first: a durable queue must not stay behind where the binding fails.
       client.checkExchange(exchange);
       const name = subscriptionQueueName(headers, routingKey);
-      const queue = await client.declareQueue(name, subscriptionQueue(headers));
+      // One that is found again by destination and id, which others may use as well.
+      const reservedFor = wantsDurable(headers) && !namesQueue(headers) ? client.user.name : null;
+      const queue = await client.declareQueue(name, { ...subscriptionQueue(headers), reservedFor });
       const binding = { source: exchange, destination: queue.name, destinationKind: "queue", routingKey } as const;
       await client.bind({ ...binding, arguments: emptyFieldTable });
       return queue;

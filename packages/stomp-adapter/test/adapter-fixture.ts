@@ -20,7 +20,7 @@ export interface AdapterFixture {
   client(headers?: Readonly<Record<string, string>>): Promise<RawClient>;
   webSocket(options?: Parameters<typeof RawClient.connectWebSocket>[1]): Promise<RawClient>;
   /** A client of the core, for topology and messages of other protocols. */
-  core(): ClientConnection;
+  core(userName?: string): ClientConnection;
 }
 
 interface FixtureOptions extends Partial<Omit<StompAdapterOptions, "broker">> {
@@ -81,7 +81,7 @@ export async function startAdapter(options: FixtureOptions = {}): Promise<Adapte
       return client;
     },
     webSocket: (webSocketOptions) => kept(RawClient.connectWebSocket(webSocketPort, webSocketOptions)),
-    core: () => coreClient(broker),
+    core: (userName) => coreClient(broker, userName),
   };
 }
 
@@ -94,8 +94,8 @@ export function queueNames(fixture: AdapterFixture): string[] {
   return [...(fixture.broker.virtualHosts.get("/")?.queues.keys() ?? [])];
 }
 
-function coreClient(broker: Broker): ClientConnection {
-  const client = connectGuest(broker);
+function coreClient(broker: Broker, userName?: string): ClientConnection {
+  const client = connectGuest(broker, "/", userName);
   cleanups.push(() => client.close());
   return client;
 }

@@ -34,6 +34,41 @@ describe("SUBSCRIBE", () => {
     expect(queueNames(fixture)).toEqual([]);
   });
 
+  it("for good is not for another user who comes with the same destination and id", async () => {
+    const fixture = await startAdapter();
+    await fixture.broker.users.put("other", "secret", []);
+    await fixture.broker.users.setPermissions("other", "/", { configure: ".*", write: ".*", read: ".*" });
+    const durable = { id: "sub-1", destination: "/topic/news", durable: "true" };
+    const owner = await fixture.client();
+    await owner.request("SUBSCRIBE", durable);
+    await owner.request("DISCONNECT");
+    const other = await fixture.client({ login: "other", passcode: "secret" });
+    other.frame("SUBSCRIBE", durable);
+    expect((await other.expect("ERROR")).body.toString()).toContain("durable subscription of another user");
+    const [name = ""] = queueNames(fixture);
+    await expect(fixture.core("other").deleteQueue(name, false, false)).rejects.toThrow("another user");
+    // Who gives the queue a name of its own may mean to share it.
+    const shared = { ...durable, "x-queue-name": "shared" };
+    await (await fixture.client()).request("SUBSCRIBE", shared);
+    await (await fixture.client({ login: "other", passcode: "secret" })).request("SUBSCRIBE", shared);
+  });
+
+  it("ends with an ERROR for a user that is deleted", async () => {
+    const fixture = await startAdapter();
+    await fixture.broker.users.put("leaver", "secret", []);
+    await fixture.broker.users.setPermissions("leaver", "/", { configure: ".*", write: ".*", read: ".*" });
+    const client = await fixture.client({ login: "leaver", passcode: "secret" });
+    await client.request("SUBSCRIBE", { id: "a", destination: "/topic/x" });
+    await fixture.broker.users.delete("leaver");
+    const error = await client.expect("ERROR");
+    expect([error.headers["message"], error.body.toString()]).toEqual([
+      "connection_forced",
+      "user 'leaver' was deleted\n",
+    ]);
+    await client.end();
+    expect(queueNames(fixture)).toEqual([]);
+  });
+
   it("for good needs an id", async () => {
     const fixture = await startAdapter();
     const client = await fixture.client();

@@ -11,9 +11,16 @@ export function hashPassword(password: string, salt: Uint8Array = randomBytes(sa
   return Buffer.concat([salt, digest(salt, password)]).toString("base64");
 }
 
-/** True where `password` belongs to `hash`; false for a malformed hash. */
-export function verifyPassword(password: string, hash: string): boolean {
-  const bytes = Buffer.from(hash, "base64");
-  if (bytes.length !== saltBytes + 32) return false;
-  return timingSafeEqual(bytes.subarray(saltBytes), digest(bytes.subarray(0, saltBytes), password));
+/** Stands where there is no hash. Nothing belongs to it: whatever is compared with it is refused. */
+const noHash = Buffer.alloc(saltBytes + 32);
+
+/**
+ * True where `password` belongs to `hash`; false for a malformed hash, and for null, which is nobody's. All of these cost
+ * the same time, so that nobody learns by it who is a user.
+ */
+export function verifyPassword(password: string, hash: string | null): boolean {
+  const bytes = Buffer.from(hash ?? "", "base64");
+  const isHash = bytes.length === saltBytes + 32;
+  const known = isHash ? bytes : noHash;
+  return timingSafeEqual(known.subarray(saltBytes), digest(known.subarray(0, saltBytes), password)) && isHash;
 }

@@ -2,7 +2,9 @@ import { type DefinitionKey, definitionKey, definitionValue } from "../definitio
 import { BrokerError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Lsn } from "../storage-engine.ts";
+import { PatternError } from "../pattern/pattern-error.ts";
 import type { Store } from "../store.ts";
+import { checkPattern } from "../pattern/linear-pattern.ts";
 import { hashPassword, verifyPassword } from "./password-hash.ts";
 import { type PermissionPatterns, type TopicPermissionPatterns, User } from "./user.ts";
 
@@ -18,20 +20,28 @@ export function isLoopback(remoteAddress: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }
 
+export interface UserDirectoryOptions {
+  /** Users that may only come from this machine. */
+  readonly loopbackUsers: readonly string[];
+  /** Called after every change, so that remembered permissions are looked at again. */
+  readonly changed: () => void;
+  /** Called for a user that is no longer one. */
+  readonly deleted: (user: User) => void;
+}
+
 /** Who may connect, and what each may do. Kept by the storage engine; every change resolves when it is durable. */
 export class UserDirectory {
   readonly #users = new Map<string, User>();
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #loopbackUsers: ReadonlySet<string>;
-  /** Called after every change, so that remembered permissions are looked at again. */
-  readonly #changed: () => void;
+  readonly #options: UserDirectoryOptions;
 
-  constructor(store: Store, logger: Logger, loopbackUsers: readonly string[], changed: () => void) {
+  constructor(store: Store, logger: Logger, options: UserDirectoryOptions) {
     this.#store = store;
     this.#logger = logger;
-    this.#loopbackUsers = new Set(loopbackUsers);
-    this.#changed = changed;
+    this.#loopbackUsers = new Set(options.loopbackUsers);
+    this.#options = options;
   }
 
   get all(): Iterable<User> {
@@ -55,13 +65,21 @@ export class UserDirectory {
     return null;
   }
 
-  /** Adds a user or changes its password and tags. */
+  /** Adds a user or changes its password and tags. Rejects with precondition-failed where one of them is too long. */
   async put(name: string, password: string, tags: readonly string[]): Promise<User> {
+    const { passwordBytesMax } = this.#store.limits;
+    if (Buffer.byteLength(password) > passwordBytesMax) {
+      throw new BrokerError("precondition-failed", `the password is longer than ${passwordBytesMax} bytes`);
+    }
     return this.putHashed(name, hashPassword(password), tags);
   }
 
   /** As `put`, with a hash from an export of definitions. */
   async putHashed(name: string, passwordHash: string, tags: readonly string[]): Promise<User> {
+    const { userNameBytesMax } = this.#store.limits;
+    if (Buffer.byteLength(name) > userNameBytesMax) {
+      throw new BrokerError("precondition-failed", `the name of the user is longer than ${userNameBytesMax} bytes`);
+    }
     const user = this.#users.get(name) ?? new User(name, passwordHash, tags);
     user.passwordHash = passwordHash;
     user.tags = tags;
@@ -71,7 +89,7 @@ export class UserDirectory {
     return user;
   }
 
-  /** Removes a user and its permissions. An unknown one is fine. */
+  /** Removes a user and its permissions, and ends its connections. An unknown one is fine. */
   async delete(name: string): Promise<void> {
     const user = this.#users.get(name);
     if (user === undefined) return;
@@ -85,8 +103,12 @@ export class UserDirectory {
         }
       }
     });
+    // Whoever still holds the object, such as a connection that ends, may do nothing more.
     user.passwordHash = "";
-    await this.#written(lsn);
+    user.withdrawAll();
+    const written = this.#written(lsn);
+    this.#options.deleted(user);
+    await written;
   }
 
   /** Withdraws every permission on a virtual host that is being deleted. */
@@ -128,7 +150,12 @@ export class UserDirectory {
   authenticate(name: string, password: string, remoteAddress: string): User | null {
     const user = this.#users.get(name);
     const fields = { user: name, peer: remoteAddress };
-    if (user === undefined || !verifyPassword(password, user.passwordHash)) {
+    if (Buffer.byteLength(password) > this.#store.limits.passwordBytesMax) {
+      this.#logger.warn(fields, "login refused: the password is too long");
+      return null;
+    }
+    const verified = verifyPassword(password, user?.passwordHash ?? null);
+    if (user === undefined || !verified) {
       this.#logger.warn(fields, user === undefined ? "login refused: no such user" : "login refused: wrong password");
       return null;
     }
@@ -147,13 +174,34 @@ export class UserDirectory {
       const { passwordHash, tags } = record() as UserRecord;
       this.#users.set(first, new User(first, passwordHash, tags));
     } else if (kind === "permission") {
-      this.#users.get(second)?.setPermissions(first, record() as PermissionPatterns);
+      const patterns = this.#usable(record() as PermissionPatterns, key);
+      this.#users.get(second)?.setPermissions(first, patterns);
     } else if (kind === "topic-permission") {
-      this.#users.get(second)?.setTopicPermissions(first, third, record() as TopicPermissionPatterns);
+      const patterns = this.#usable(record() as TopicPermissionPatterns, key);
+      this.#users.get(second)?.setTopicPermissions(first, third, patterns);
     } else {
       return false;
     }
     return true;
+  }
+
+  /** Stored patterns, where those that this version does not take match nothing: an older one took more. */
+  #usable<Patterns extends object>(patterns: Patterns, key: DefinitionKey): Patterns {
+    const usable: Record<string, string> = {};
+    for (const [permission, pattern] of Object.entries(patterns) as [string, string][]) {
+      usable[permission] = pattern;
+      try {
+        checkPattern(pattern);
+      } catch (error) {
+        if (!(error instanceof PatternError)) throw error;
+        usable[permission] = "";
+        this.#logger.warn(
+          { definition: key.join(" "), permission, error: error.message },
+          "a stored permission matches nothing",
+        );
+      }
+    }
+    return usable as Patterns;
   }
 
   #require(name: string): User {
@@ -163,7 +211,7 @@ export class UserDirectory {
   }
 
   #written(lsn: Lsn): Promise<void> {
-    this.#changed();
+    this.#options.changed();
     return this.#store.whenDurable(lsn);
   }
 }

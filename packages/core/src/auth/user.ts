@@ -1,3 +1,6 @@
+import { checkPattern, LinearPattern } from "../pattern/linear-pattern.ts";
+import { PatternCache } from "../pattern/pattern-cache.ts";
+
 /** The three permissions of RabbitMQ, each a regular expression over resource names. */
 export type Permission = "configure" | "write" | "read";
 
@@ -16,18 +19,17 @@ export interface TopicPermissionPatterns {
 
 interface Compiled {
   readonly patterns: PermissionPatterns;
-  readonly expressions: Readonly<Record<Permission, RegExp | null>>;
+  readonly expressions: Readonly<Record<Permission, LinearPattern | null>>;
 }
 
-/** Throws SyntaxError where the pattern is no regular expression. */
-function compile(pattern: string): RegExp | null {
+/** Compiled topic patterns that a user keeps: those with a client id in them are one for each client. */
+export const topicPatternsMax = 1024;
+
+/** Throws PatternError where the pattern is none, or cannot be matched in linear time. */
+function compile(pattern: string): LinearPattern | null {
   if (pattern === "") return null;
-  try {
-    return new RegExp(pattern, "u");
-  } catch {
-    // RabbitMQ's patterns are PCRE, which takes escapes like `\-` and `\_` that the strict syntax refuses.
-    return new RegExp(pattern);
-  }
+  checkPattern(pattern);
+  return new LinearPattern(pattern);
 }
 
 /** A user: password hash, tags, and what it may do where. */
@@ -38,6 +40,7 @@ export class User {
   tags: readonly string[];
   readonly #permissions = new Map<string, Compiled>();
   readonly #topicPermissions = new Map<string, Map<string, TopicPermissionPatterns>>();
+  readonly #topicPatterns = new PatternCache(topicPatternsMax);
 
   constructor(name: string, passwordHash: string, tags: readonly string[]) {
     this.name = name;
@@ -55,7 +58,7 @@ export class User {
     return this.#permissions.get(virtualHost)?.patterns;
   }
 
-  /** Throws SyntaxError where a pattern is no regular expression. */
+  /** Throws PatternError where a pattern is none that can be used. */
   setPermissions(virtualHost: string, patterns: PermissionPatterns | null): void {
     if (patterns === null) {
       this.#permissions.delete(virtualHost);
@@ -74,7 +77,7 @@ export class User {
     return this.#topicPermissions.get(virtualHost) ?? new Map();
   }
 
-  /** Throws SyntaxError where a pattern is no regular expression. */
+  /** Throws PatternError where a pattern is none that can be used. */
   setTopicPermissions(virtualHost: string, exchange: string, patterns: TopicPermissionPatterns | null): void {
     let byExchange = this.#topicPermissions.get(virtualHost);
     if (patterns === null) {
@@ -86,6 +89,12 @@ export class User {
     compile(patterns.read);
     if (byExchange === undefined) this.#topicPermissions.set(virtualHost, (byExchange = new Map()));
     byExchange.set(exchange, patterns);
+  }
+
+  /** Takes every permission away. */
+  withdrawAll(): void {
+    this.#permissions.clear();
+    this.#topicPermissions.clear();
   }
 
   /** True where the user may see the virtual host at all. */
@@ -114,6 +123,6 @@ export class User {
       // A client id is text, not a pattern: its dots and stars must not widen the permission.
       (values[name] ?? "").replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"),
     );
-    return compile(pattern)?.test(routingKey) ?? false;
+    return pattern !== "" && this.#topicPatterns.compiled(pattern).test(routingKey);
   }
 }

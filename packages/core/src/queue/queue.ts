@@ -25,6 +25,8 @@ export interface QueueSpec {
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
+  /** The user whose clients alone may have it: an MQTT session, a durable STOMP subscription. Default: everybody. */
+  readonly reservedFor?: string | null;
 }
 
 /** What makes one queue: identity, declaration, and the connection that owns it where it is exclusive. */
@@ -68,6 +70,8 @@ export class Queue implements FilteredQueue, TurnWaiter {
   readonly incoming: Set<Binding> = new Set();
   /** True where deliveries carry `x-delivery-count`. */
   readonly countsDeliveries: boolean;
+  /** The user whose clients alone may have it, null for everybody. */
+  reservedFor: string | null;
   unackedCount = 0;
   deleted = false;
   readonly #host: QueueHost;
@@ -97,6 +101,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     this.arguments = spec.arguments;
     this.options = options;
     this.owner = identity.owner;
+    this.reservedFor = spec.reservedFor ?? null;
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
     this.idList = [identity.id];
     this.#host = host;

@@ -62,6 +62,42 @@ describe("logging in", () => {
   });
 });
 
+test("stored patterns that this version does not take match nothing, and the log says so", async () => {
+  const disk = new Disk();
+  const first = await TestBroker.open({ storage: new KeepingStorage(disk) });
+  await first.broker.users.put("u", "p", []);
+  await first.broker.users.setPermissions("u", "/", { configure: "", write: "", read: "" });
+  const key = JSON.stringify(["permission", "/", "u"]);
+  disk.definitions.set(key, Buffer.from(JSON.stringify({ configure: "^(?!amq)", write: "^w", read: "(a" })));
+  const { broker, logged } = await TestBroker.open({ storage: new KeepingStorage(disk) });
+  const user = broker.users.find("u");
+  const may = (["configure", "write", "read"] as const).map((permission) => user?.may(permission, "/", "wa"));
+  expect(may).toEqual([false, true, false]);
+  expect(logged.filter((text) => text === "a stored permission matches nothing")).toHaveLength(2);
+});
+
+test("a deleted user's connections end, and a client that logs in meanwhile is refused", async () => {
+  const broker = await TestBroker.open();
+  await broker.broker.users.put("u", "p", []);
+  await broker.broker.users.setPermissions("u", "/", { configure: ".*", write: ".*", read: ".*" });
+  const user = await broker.broker.authenticate("u", "p", "192.0.2.1");
+  if (user === null) throw new Error("refused");
+  const reasons: string[] = [];
+  const facts = {
+    virtualHost: "/",
+    name: "n",
+    protocol: "test",
+    peer: "",
+    onClose: (why: string) => reasons.push(why),
+  };
+  broker.broker.openConnection({ ...facts, user });
+  await broker.broker.users.delete("u");
+  expect([reasons, broker.broker.connections.size]).toEqual([["user 'u' was deleted"], 1]);
+  expect(await refusal(() => broker.broker.openConnection({ ...facts, user }))).toContain(
+    "access to vhost '/' refused",
+  );
+});
+
 test("users, tags, permissions and their removal survive a restart, passwords only as hashes", async () => {
   const disk = new Disk();
   const { broker } = await TestBroker.open({ storage: new KeepingStorage(disk) });

@@ -18,6 +18,8 @@ export interface AedesPersistenceOptions {
   readonly exchange?: string;
   /** Of the first persistence of a virtual host; all of them work on one store. */
   readonly limits?: Partial<AedesLimits>;
+  /** The user of a connected client, null where there is none. It is kept with stored subscriptions: see `ownerOf`. */
+  readonly userOf?: (clientId: string) => string | null;
 }
 
 /** What a persistence needs of its aedes server. */
@@ -44,10 +46,12 @@ export class AedesPersistence {
   broker: AedesServer | null = null;
   readonly #exchange: string;
   readonly #store: AedesStore;
+  readonly #userOf: (clientId: string) => string | null;
   #destroyed = false;
 
   constructor(options: AedesPersistenceOptions) {
     this.#exchange = options.exchange ?? defaultExchange;
+    this.#userOf = options.userOf ?? (() => null);
     const host = virtualHostOf(options.broker, options.virtualHost ?? defaultVirtualHost);
     this.#store = aedesStoreOf(host, this.#exchange, aedesLimits(options.limits));
   }
@@ -81,8 +85,13 @@ export class AedesPersistence {
 
   /** Resolves when the subscriptions are durable. Rejects where there is no room. */
   async addSubscriptions(client: AedesClient, subscriptions: readonly AedesSubscription[]): Promise<void> {
-    this.#store.subscriptions.add(client.id, subscriptions);
+    this.#store.subscriptions.add(client.id, subscriptions, this.#userOf(client.id));
     await this.#store.writer.whenDurable();
+  }
+
+  /** The user whose client has stored subscriptions under this id, null where there are none. */
+  ownerOf(clientId: string): string | null {
+    return this.#store.subscriptions.ownerOf(clientId);
   }
 
   async removeSubscriptions(client: AedesClient, filters: readonly string[]): Promise<void> {

@@ -2,11 +2,11 @@ import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Broker, ClientConnection, Logger } from "@jackalope/core/adapter";
 import { MqttError } from "../mqtt-error.ts";
 import type { MqttLimits } from "../options.ts";
-import { connectReturnCode } from "../reason-codes.ts";
+import { connectReturnCode, reasonCodes } from "../reason-codes.ts";
 import { checkPublish, subscriptionRefusal } from "./client-permissions.ts";
 import type { AedesConnection } from "./connection.ts";
 import { createAedesEmitter } from "./emitter.ts";
-import { createAedesPersistence } from "./persistence.ts";
+import { type AedesPersistence, createAedesPersistence } from "./persistence.ts";
 import { TransportStream } from "./transport-stream.ts";
 
 export interface HostServerOptions {
@@ -26,6 +26,7 @@ export class HostServer {
   readonly #options: HostServerOptions;
   readonly #clients = new Map<string, ClientConnection>();
   #aedes: Aedes | null = null;
+  #persistence: AedesPersistence | null = null;
 
   constructor(options: HostServerOptions) {
     this.#options = options;
@@ -34,7 +35,9 @@ export class HostServer {
   async start(): Promise<void> {
     const { broker, virtualHost, exchange, limits, logger } = this.#options;
     const shared = { broker, virtualHost, exchange, limits };
-    const persistence = createAedesPersistence(shared);
+    const userOf = (clientId: string): string | null => this.#clients.get(clientId)?.user.name ?? null;
+    const persistence = createAedesPersistence({ ...shared, userOf });
+    this.#persistence = persistence;
     const mq = createAedesEmitter({
       ...shared,
       publisherOf: ({ clientId }) => (typeof clientId === "string" ? (this.#clients.get(clientId) ?? null) : null),
@@ -85,6 +88,7 @@ export class HostServer {
     try {
       const connection = connectionOf(client);
       const own = connection.open(client.id, () => client.close());
+      this.#requireOwnId(client.id, own.user.name);
       // The will is left with the server now: later there may be nobody to ask.
       if (connection.willTopic !== null) checkPublish(own, this.#options.exchange, connection.willTopic);
       this.#clients.set(client.id, own);
@@ -96,6 +100,14 @@ export class HostServer {
       const code = error instanceof MqttError ? connectReturnCode(error.reasonCode) : null;
       done(Object.assign(error as Error, { returnCode: code ?? notAuthorized }), null);
     }
+  }
+
+  /** Throws MqttError where the client id is another user's, connected or not. */
+  #requireOwnId(clientId: string, userName: string): void {
+    const owner = this.#clients.get(clientId)?.user.name ?? this.#persistence?.ownerOf(clientId) ?? null;
+    if (owner === null || this.#options.broker.mayTakeOver(owner, userName)) return;
+    const text = "the client id is another user's";
+    throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT 3.1.1 MQTT-3.1.3-9", text);
   }
 
   /** The will of a client that is long gone has nobody to ask: it was looked at when the client brought it. */

@@ -28,9 +28,16 @@ export interface FilterWatcher {
 
 const kind = "aedes-subscription";
 
+interface SubscriptionRecord extends Omit<AedesSubscription, "topic"> {
+  /** Whose the client is; missing where nobody told. */
+  readonly user?: string;
+}
+
 /** The subscriptions of aedes clients that came without the clean flag, by client and by filter. */
 export class StoredSubscriptions {
   readonly #byClient = new Map<string, Map<string, ClientSubscription>>();
+  /** Whose the clients of `#byClient` are, as far as somebody said so. */
+  readonly #owners = new Map<string, string>();
   /** Those above QoS 0: the others get nothing while their client is away. */
   readonly #lasting = new TopicFilterTree<ClientSubscription>();
   #lastingCount = 0;
@@ -43,8 +50,9 @@ export class StoredSubscriptions {
     this.#limits = limits;
     for (const [name, value] of writer.claim(kind)) {
       const [clientId, topic] = JSON.parse(name) as [string, string];
-      const terms = JSON.parse(Buffer.from(value).toString()) as Omit<AedesSubscription, "topic">;
+      const { user, ...terms } = JSON.parse(Buffer.from(value).toString()) as SubscriptionRecord;
       this.#set(clientId, { topic, ...terms });
+      if (user !== undefined) this.#owners.set(clientId, user);
     }
   }
 
@@ -66,14 +74,21 @@ export class StoredSubscriptions {
     return this.#lastingCount;
   }
 
+  /** The user whose client it is, null for a client without subscriptions and where nobody told. */
+  ownerOf(clientId: string): string | null {
+    return this.#owners.get(clientId) ?? null;
+  }
+
   /** Throws where the client has too many, or there are too many clients; then nothing is added. */
-  add(clientId: string, subscriptions: readonly AedesSubscription[]): void {
+  add(clientId: string, subscriptions: readonly AedesSubscription[], user: string | null = null): void {
     this.#checkRoom(clientId, subscriptions);
+    if (user !== null) this.#owners.set(clientId, user);
     this.#writer.atomic(() => {
       for (const subscription of subscriptions) {
         this.#set(clientId, subscription);
         const { topic, ...terms } = subscription;
-        this.#writer.put(kind, recordName(clientId, topic), () => Buffer.from(JSON.stringify(terms)));
+        const record = user === null ? terms : { ...terms, user };
+        this.#writer.put(kind, recordName(clientId, topic), () => Buffer.from(JSON.stringify(record)));
       }
     });
   }
@@ -87,7 +102,9 @@ export class StoredSubscriptions {
         this.#writer.remove(kind, recordName(clientId, filter));
       }
     });
-    if (own.size === 0) this.#byClient.delete(clientId);
+    if (own.size > 0) return;
+    this.#byClient.delete(clientId);
+    this.#owners.delete(clientId);
   }
 
   removeAll(clientId: string): void {

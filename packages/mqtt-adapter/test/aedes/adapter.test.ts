@@ -270,6 +270,48 @@ describe("sessions of the aedes engine", () => {
 });
 
 describe("logins of the aedes engine", () => {
+  it("are not taken over by a second user with the same id, connected or away, after a restart too", async () => {
+    const disk = new TestDisk();
+    const first = await start({}, disk.storage());
+    await first.broker.users.put("other", "secret", []);
+    await first.broker.users.setPermissions("other", "/", { configure: ".*", write: ".*", read: ".*" });
+    const other = { clientId: "id", username: "other", password: "secret" };
+    const owner = await first.client({ clientId: "id", clean: false });
+    const messages = messagesOf(owner);
+    await owner.subscribeAsync("t", { qos: 1 });
+    for (const clean of [true, false])
+      expect(await refusal(first.port, { ...other, clean })).toMatchObject({ code: 2 });
+    await (await first.client()).publishAsync("t", "connected", { qos: 1 });
+    await until(() => messages.length > 0);
+    await owner.endAsync();
+    await first.adapter.close();
+    await first.close();
+    const second = await start({}, disk.storage());
+    for (const clean of [true, false])
+      expect(await refusal(second.port, { ...other, clean })).toMatchObject({ code: 2 });
+    await (await second.client()).publishAsync("t", "away", { qos: 1 });
+    const again = await second.client({ clientId: "id", clean: false });
+    const later = messagesOf(again);
+    await until(() => later.length > 0);
+    await again.endAsync();
+    expect([messages, later]).toEqual([["t: connected"], ["t: away"]]);
+  });
+
+  it("end with their user", async () => {
+    const { broker, client, adapter } = await start();
+    await broker.users.put("leaver", "secret", []);
+    await broker.users.setPermissions("leaver", "/", { configure: ".*", write: ".*", read: ".*" });
+    const core = new CoreClient(broker);
+    await core.subscribe("wills");
+    const will = { topic: "wills", payload: Buffer.from("gone"), qos: 0 as const, retain: false };
+    const leaver = await client({ username: "leaver", password: "secret", reconnectPeriod: 0, will });
+    let closed = false;
+    leaver.on("close", () => (closed = true));
+    await broker.users.delete("leaver");
+    await until(() => closed && adapter.connectionCount === 0);
+    expect(core.received).toEqual([]);
+  });
+
   it("go by the broker's users: a wrong password is return code 4", async () => {
     const { port, log } = await start();
     expect((await refusal(port, { password: "wrong" })).code).toBe(4);

@@ -19,6 +19,7 @@ export interface ConfigKey<Value> {
     | "Listeners"
     | "Logging"
     | "First start"
+    | "Users"
     | "Alarms"
     | "AMQP"
     | "STOMP"
@@ -112,6 +113,14 @@ export const configKeys: ConfigKeys = {
     default: "guest",
     description:
       "Password of that user. Better given as a variable or in the file than as a flag, which others can see.",
+  },
+  sessionsAcrossUsers: {
+    section: "Users",
+    kind: onOff(),
+    default: false,
+    description:
+      "Lets users take over the MQTT sessions and durable STOMP subscriptions of each other, by coming with the same client " +
+      "id, or destination and id. Otherwise the newcomer is refused.",
   },
   memoryHighWatermark: {
     section: "Alarms",

@@ -83,6 +83,7 @@ export interface Config extends ConfigurableLimits {
   readonly tlsKey: string;
   readonly tlsCa: string;
   readonly originHeaders: boolean;
+  readonly sessionsAcrossUsers: boolean;
 }
 
 /** The bounds of the core that may be set by their own names. */

@@ -6,6 +6,13 @@ import { bytes, count } from "./value-kinds.ts";
 /** The bounds of the core as settings. Their defaults are the core's own. */
 export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey<number> } = {
   connectionsMax: counted("connectionsMax", "Connections over all listeners."),
+  userNameBytesMax: counted("userNameBytesMax", "Bytes of a user's name."),
+  passwordBytesMax: counted("passwordBytesMax", "Bytes of a password. A longer one is refused at login."),
+  loginDelayMsMax: counted(
+    "loginDelayMsMax",
+    "Milliseconds that a login waits at most. It waits where many from the same address failed before it.",
+  ),
+  loginAddressesMax: counted("loginAddressesMax", "Addresses whose failed logins are remembered."),
   queuesPerVirtualHostMax: counted("queuesPerVirtualHostMax", "Queues of one virtual host."),
   exchangesPerVirtualHostMax: counted("exchangesPerVirtualHostMax", "Exchanges of one virtual host."),
   bindingsPerVirtualHostMax: counted("bindingsPerVirtualHostMax", "Bindings of one virtual host."),

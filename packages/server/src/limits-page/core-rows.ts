@@ -103,4 +103,24 @@ export const coreRows: LimitRows<Limits> = {
     counts: "connections over all listeners",
     atBound: "530; ERROR; CONNACK 0x97",
   },
+  userNameBytesMax: {
+    setting: "userNameBytesMax",
+    counts: "name of a user",
+    atBound: "the user is not made",
+  },
+  passwordBytesMax: {
+    setting: "passwordBytesMax",
+    counts: "a password",
+    atBound: "the user is not made; the login is refused",
+  },
+  loginDelayMsMax: {
+    setting: "loginDelayMsMax",
+    counts: "milliseconds that a login waits where more than ten from its address failed within a minute",
+    atBound: "it waits no longer",
+  },
+  loginAddressesMax: {
+    setting: "loginAddressesMax",
+    counts: "addresses whose failed logins are remembered",
+    atBound: "the one that failed longest ago is forgotten",
+  },
 };

@@ -38,6 +38,12 @@ export const fixedRows: LimitRows<FixedLimits> = {
     atBound: "the message is dropped",
   },
   expiryMsMax: { shown: "10 years", counts: "a TTL, an expiration, the expiry of a queue", atBound: "406; ERROR" },
+  patternLengthMax: { counts: "characters of a permission pattern", atBound: "the permission is refused" },
+  patternStepsMax: {
+    counts: "steps of a permission pattern, with repetitions written out",
+    atBound: "the permission is refused",
+  },
+  topicPatternsMax: { counts: "compiled topic patterns of a user", atBound: "they are compiled again" },
   fieldDepthMax: {
     counts: "AMQP tables and arrays inside one another",
     atBound: "502, connection closed",
