@@ -36,6 +36,8 @@ export interface TurnWaiter {
 
 /** Outboxes with something to say, beyond which an answer does not wait for its place among them. */
 const crowdedOutboxes = 64;
+/** How long many outboxes gather more while clients wait for a turn: a system call for each of them costs a turn's time. */
+const gatherMs = 4;
 
 /**
  * A turn of the event loop, and its end: storage commits first, sockets after. Node runs the 'data' callbacks of many
@@ -52,7 +54,9 @@ export class Turn {
   readonly budget: TurnBudget;
   /** Counts the turns. */
   number = 0;
+  readonly #clock: Clock | null;
   readonly #flushBudget: TurnBudget;
+  #flushedAtMs = 0;
   readonly #waiting = new WaitingLine<TurnWaiter>();
   #storage: TurnTask[] = [];
   #outboxes: TurnOutbox[] = [];
@@ -72,6 +76,7 @@ export class Turn {
 
   /** Without a clock a turn may take as long as it wants. */
   constructor(clock: Clock | null = null, budgetMs: number = defaultLimits.turnBudgetMs) {
+    this.#clock = clock;
     this.budget = new TurnBudget(clock, budgetMs);
     this.#flushBudget = new TurnBudget(clock, budgetMs);
   }
@@ -111,12 +116,13 @@ export class Turn {
     if (!this.#behind) this.#giveTurns();
     // A task may dirty another one (a confirm reaches an outbox, a failed commit closes a channel), hence the loops.
     this.#flushBudget.renew();
+    const gathers = this.#gathers();
     let behind = false;
-    while (this.#storage.length > 0 || (this.#outboxes.length > 0 && !behind)) {
+    while (this.#storage.length > 0 || (this.#outboxes.length > 0 && !behind && !gathers)) {
       const storage = this.#storage;
       this.#storage = [];
       for (const task of storage) this.#endTask(task);
-      behind = this.#flushOutboxes();
+      if (!gathers) behind = this.#flushOutboxes();
     }
     this.#behind = behind;
     if (this.watch !== null) this.#endTask(this.watch);
@@ -201,6 +207,15 @@ export class Turn {
       this.#giveTurn(this.#waiting.shift() as TurnWaiter);
       if (this.budget.spent) return;
     }
+  }
+
+  /** Whether the outboxes of this turn had better leave with those of the next. */
+  #gathers(): boolean {
+    if (this.#clock === null || this.#waiting.length === 0 || !this.crowded || this.#behind) return false;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#flushedAtMs < gatherMs) return true;
+    this.#flushedAtMs = nowMs;
+    return false;
   }
 
   #giveTurn(waiter: TurnWaiter): void {
