@@ -1,3 +1,4 @@
+import { giveBuffer, sharedBytesMax, takeBuffer } from "./outbox-buffers.ts";
 import type { Turn, TurnOutbox } from "./turn.ts";
 
 /** Where an outbox goes: a socket, a TLS stream, a WebSocket. */
@@ -6,37 +7,6 @@ export interface OutboxTarget {
   write(bytes: Buffer, done: () => void): void;
   /** Ends it at once: a part of what was to be said is dropped. */
   destroy(): void;
-}
-
-const smallBytes = 4 * 1024;
-const largeBytes = 128 * 1024;
-
-/** Buffers of one size, kept for reuse over all outboxes: a new one a turn keeps the garbage collector busy. */
-class Spares {
-  readonly #bytes: number;
-  readonly #countMax: number;
-  readonly #buffers: Buffer[] = [];
-
-  constructor(bytes: number, countMax: number) {
-    this.#bytes = bytes;
-    this.#countMax = countMax;
-  }
-
-  take(): Buffer {
-    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
-  }
-
-  give(buffer: Buffer): void {
-    if (this.#buffers.length < this.#countMax) this.#buffers.push(buffer);
-  }
-}
-
-const smallSpares = new Spares(smallBytes, 256);
-const largeSpares = new Spares(largeBytes, 128);
-
-function giveBack(buffer: Buffer): void {
-  if (buffer.length === largeBytes) largeSpares.give(buffer);
-  else if (buffer.length === smallBytes) smallSpares.give(buffer);
 }
 
 const empty = Buffer.alloc(0);
@@ -90,7 +60,7 @@ export class Outbox implements TurnOutbox {
 
   endTurn(): void {
     this.#dirty = false;
-    this.#lastTurnBytes = this.position;
+    this.#lastTurnBytes = Math.min(this.position, sharedBytesMax);
     this.flush();
   }
 
@@ -105,13 +75,13 @@ export class Outbox implements TurnOutbox {
     this.buffer = empty;
     this.position = 0;
     if (this.#closed) {
-      giveBack(buffer);
+      giveBuffer(buffer);
       return true;
     }
     this.#leavingBytes += position;
     if (!this.#over && this.#leavingBytes > this.#bytesMax) this.#press(true);
     this.#target.write(buffer.subarray(0, position), () => {
-      giveBack(buffer);
+      giveBuffer(buffer);
       this.#leavingBytes -= position;
       if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#press(false);
     });
@@ -148,23 +118,18 @@ export class Outbox implements TurnOutbox {
     if (!this.#closed) this.#onPressure(over);
   }
 
+  /** A larger buffer while there is one, for a copy costs less than a system call. */
   #makeRoom(bytes: number): void {
-    if (!this.flush()) return this.#grow(this.position + bytes);
-    if (bytes > largeBytes) this.buffer = Buffer.allocUnsafeSlow(bytes);
-    else if (bytes > smallBytes || this.#lastTurnBytes > smallBytes / 2) this.buffer = largeSpares.take();
-    else {
-      this.buffer = smallSpares.take();
-      // A second small buffer in one turn: this connection has more to say.
-      this.#lastTurnBytes = smallBytes;
-    }
+    const neededBytes = this.position + bytes;
+    if (neededBytes <= sharedBytesMax) this.#move(takeBuffer(Math.max(neededBytes, this.#lastTurnBytes)));
+    else if (this.flush()) this.buffer = takeBuffer(bytes);
+    else this.#move(takeBuffer(Math.max(neededBytes, 2 * this.buffer.length)));
   }
 
   /** In one piece, since adapters remember places in what is gathered. */
-  #grow(bytes: number): void {
-    if (bytes <= this.buffer.length) return;
-    const { buffer, position } = this;
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * buffer.length));
-    buffer.copy(this.buffer, 0, 0, position);
-    giveBack(buffer);
+  #move(buffer: Buffer): void {
+    this.buffer.copy(buffer, 0, 0, this.position);
+    giveBuffer(this.buffer);
+    this.buffer = buffer;
   }
 }

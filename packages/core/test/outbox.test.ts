@@ -117,4 +117,17 @@ describe("Outbox", () => {
     socket.drain();
     expect([socket.received, told, outbox.waitingBytes]).toEqual(["x".repeat(20), [true], 0]);
   });
+
+  test("grows in one piece up to what outboxes share, and is handed over before more is gathered", () => {
+    const turn = new Turn();
+    const socket = new SlowSocket();
+    const outbox = new Outbox(turn, socket, 1_000_000, noPressure);
+    for (let kibibytes = 0; kibibytes < 128; kibibytes++) encode(outbox, "x".repeat(1024));
+    expect(socket.writes).toBe(0);
+    encode(outbox, "y");
+    expect([socket.writes, outbox.position]).toEqual([1, 1]);
+    turn.end();
+    socket.drain();
+    expect(socket.received === `${"x".repeat(128 * 1024)}y`).toBe(true);
+  });
 });

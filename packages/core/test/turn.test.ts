@@ -1,4 +1,7 @@
+import { FakeClock } from "@jackalope/testkit";
 import { describe, expect, test } from "vitest";
+import { Containment } from "../src/containment.ts";
+import { silentLogger } from "../src/logger.ts";
 import { Turn, type TurnOutbox } from "../src/turn.ts";
 
 /** An outbox that notes when it was its turn. */
@@ -54,5 +57,63 @@ describe("Turn", () => {
     turn.storageDirty(task);
     await nextTurn();
     expect(ran).toBe(2);
+  });
+
+  test("many outboxes gather more for a moment while somebody waits for a turn, few do not", () => {
+    const clock = new FakeClock();
+    const turn = new Turn(clock, 2);
+    let flushed = 0;
+    const round = (outboxes: number): void => {
+      for (let count = 0; count < outboxes; count++) turn.outboxDirty(outbox(() => void flushed++));
+      turn.wait({ takeTurn: () => turn.wait({ takeTurn: () => undefined }) });
+      turn.end();
+    };
+    clock.advance(100);
+    round(100);
+    expect(flushed).toBe(100);
+    clock.advance(2);
+    round(100);
+    expect(flushed).toBe(100);
+    clock.advance(2);
+    round(0);
+    expect(flushed).toBe(200);
+    round(3);
+    expect(flushed).toBe(203);
+  });
+
+  test("outboxes beyond the time of a turn leave in the next, in their order, before anybody gets a turn", () => {
+    const clock = new FakeClock();
+    const turn = new Turn(clock, 2);
+    const ran: number[] = [];
+    for (let index = 0; index < 10; index++) {
+      turn.outboxDirty(
+        outbox(() => {
+          ran.push(index);
+          clock.advance(0.7);
+        }),
+      );
+    }
+    turn.wait({ takeTurn: () => void ran.push(-1) });
+    turn.end();
+    turn.wait({ takeTurn: () => void ran.push(-2) });
+    while (turn.behind) turn.end();
+    turn.end();
+    expect(ran).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, -2]);
+  });
+
+  test("who waits and throws is the end of itself alone", () => {
+    const turn = new Turn();
+    const failed: unknown[] = [];
+    turn.containment = new Containment(new FakeClock(), silentLogger, () => expect.fail("broken"));
+    turn.wait({
+      takeTurn: () => {
+        throw new Error("mine");
+      },
+      failed: (error) => failed.push(error),
+    });
+    let went = false;
+    turn.wait({ takeTurn: () => void (went = true) });
+    turn.end();
+    expect([failed, went]).toEqual([[new Error("mine")], true]);
   });
 });
