@@ -10,6 +10,7 @@ import { jackalope } from "./src/peers/jackalope.ts";
 import { jackalopeRedis } from "./src/peers/jackalope-redis.ts";
 import { lavinmq } from "./src/peers/lavinmq.ts";
 import { mosquitto } from "./src/peers/mosquitto.ts";
+import { nats } from "./src/peers/nats.ts";
 import { rabbitmq } from "./src/peers/rabbitmq.ts";
 import { ruler } from "./src/peers/ruler.ts";
 import { type Row, passes } from "./src/row.ts";
@@ -24,7 +25,7 @@ const note = (text: string): void => console.error(text);
 /** The peers that were asked for and are installed, with the table's names for them; says which are missing. */
 function findPeers(wanted: readonly PeerName[]): { peers: Peer[]; columns: Map<PeerName, string> } {
   const columns = new Map<PeerName, string>();
-  const peers = [ruler, rabbitmq, lavinmq, mosquitto, aedes, jackalope, jackalopeRedis].filter((peer) => {
+  const peers = [ruler, rabbitmq, lavinmq, mosquitto, nats, aedes, jackalope, jackalopeRedis].filter((peer) => {
     if (!wanted.includes(peer.name)) return false;
     const title = peer.find();
     if (title === null) note(`${peer.name} is not installed here: its column and the comparisons with it are left out`);

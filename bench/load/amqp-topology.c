@@ -36,7 +36,7 @@ static void handshake(struct connection *connection) {
 }
 
 /* A transient queue goes with its consumer; others are deleted by amqp_clean_up. */
-static bool auto_delete(void) { return plan.mode == MODE_FLOW && !plan.durable; }
+static bool auto_delete(void) { return (plan.mode == MODE_FLOW || plan.mode == MODE_NEWCOMER) && !plan.durable; }
 
 /* Returns the number of messages ready in it. */
 static uint32_t declare_queue(struct connection *connection, const char *name) {
@@ -50,7 +50,7 @@ static uint32_t declare_queue(struct connection *connection, const char *name) {
 
 static void bind_queue(struct connection *connection, const char *name, const char *routing_key) {
   uint8_t arguments[1024], *at = write_short_string(write_u16(arguments, 0), name);
-  at = write_short_string(write_short_string(at, "amq.topic"), routing_key);
+  at = write_short_string(write_short_string(at, plan.exchange), routing_key);
   at = write_u32(write_u8(at, 0), 0);
   call(connection, QUEUE_BIND, QUEUE_BIND_OK, arguments, at);
 }
@@ -79,6 +79,12 @@ static bool queue_of(const struct connection *connection, uint32_t n, char *name
   amqp_routing_key(name, key);
   amqp_routing_key(routing_key, key);
   return key < plan.keys;
+}
+
+/* basic.qos without a limit, as it is anyway. */
+void amqp_ping(struct connection *connection) {
+  uint8_t arguments[16], *at = write_u8(write_u16(write_u32(arguments, 0), 0), 0);
+  call(connection, BASIC_QOS, BASIC_QOS_OK, arguments, at);
 }
 
 static uint64_t declare_queues(struct connection *connection) {

@@ -120,7 +120,7 @@ static size_t encode_publish_method(uint8_t *to, uint32_t key) {
   if (plan.topic) amqp_routing_key(name, key);
   uint8_t *at = write_u16(write_u8(to, FRAME_METHOD), 1), *length_at = at;
   at = write_u16(write_u32(at + 4, BASIC_PUBLISH), 0);
-  at = write_short_string(at, plan.topic ? "amq.topic" : "");
+  at = write_short_string(at, plan.topic ? plan.exchange : "");
   at = write_short_string(at, plan.topic ? name : plan.queue);
   at = write_u8(at, 0);
   write_u32(length_at, (uint32_t)(at - length_at - 4));
@@ -171,5 +171,6 @@ const struct protocol amqp_protocol = {
     .settle = settle,
     .clean_up = amqp_clean_up,
     .heartbeat = heartbeat,
+    .ping = amqp_ping,
     .close = amqp_close,
 };

@@ -51,5 +51,6 @@ void amqp_open(struct connection *connection);
 void amqp_close_channel(struct connection *connection);
 uint64_t amqp_clean_up(struct connection *connection);
 void amqp_close(struct connection *connection);
+void amqp_ping(struct connection *connection);
 
 #endif

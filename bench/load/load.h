@@ -8,7 +8,7 @@
 
 #include "histogram.h"
 
-enum mode { MODE_FLOW, MODE_PUBLISH_ONLY, MODE_DRAIN_ONLY, MODE_IDLE, MODE_CONNECT, MODE_RETAINED };
+enum mode { MODE_FLOW, MODE_PUBLISH_ONLY, MODE_DRAIN_ONLY, MODE_IDLE, MODE_CONNECT, MODE_RETAINED, MODE_PING, MODE_NEWCOMER };
 /* The janitor cleans up what the consumers left, so it speaks their protocol. */
 enum role { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_JANITOR, ROLE_IDLE };
 
@@ -17,6 +17,7 @@ struct plan {
   const struct protocol *protocol;
   const struct protocol *consumer_protocol; /* the same, unless a bridge from one protocol to another is measured */
   const char *host, *user, *password, *virtual_host;
+  const char *exchange;   /* AMQP: where topic publishes go */
   const char *queue;      /* queue name, or the stem of the names when there are several */
   uint16_t port, consumer_port;
   enum mode mode;
@@ -92,6 +93,8 @@ struct protocol {
   /* Messages left in the plan's queues, asked over this connection; then deletes them unless plan.keep. */
   uint64_t (*clean_up)(struct connection *connection);
   void (*heartbeat)(struct connection *connection);
+  /* Asks for something that changes nothing, and waits for the answer. */
+  void (*ping)(struct connection *connection);
   void (*close)(struct connection *connection);
   /* NULL where open does it all at once: begin writes the greeting, is_open says whether the broker has taken it. */
   void (*begin)(struct connection *connection);
@@ -148,10 +151,12 @@ uint64_t producer_unsettled(const struct connection *connection);
 /* broker-cpu.c: CPU seconds used by the processes in a comma-separated list and all their descendants. */
 double broker_cpu_seconds(const char *pids);
 
-/* idle.c, connect.c, retained.c: what main does in these modes; returns the exit code. */
+/* idle.c, connect.c, retained.c, probe.c: what main does in these modes; returns the exit code. */
 int idle_run(void);
 int connect_run(void);
 int retained_run(void);
+int ping_run(void);
+int newcomer_run(void);
 /* As many open files as the system allows, and at least so many. */
 void raise_file_limit(uint64_t files);
 

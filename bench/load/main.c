@@ -203,6 +203,9 @@ int main(int count, char **arguments) {
   if (plan.mode == MODE_IDLE) return idle_run();
   if (plan.mode == MODE_CONNECT) return connect_run();
   if (plan.mode == MODE_RETAINED) return retained_run();
+  if (plan.mode == MODE_PING) return ping_run();
+  if (plan.mode == MODE_NEWCOMER) return newcomer_run();
+  raise_file_limit(plan.producers + plan.consumers + 32ull);
   prctl(PR_SET_TIMERSLACK, 1ul);
   epoll = epoll_create1(EPOLL_CLOEXEC);
   timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

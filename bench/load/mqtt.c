@@ -236,13 +236,18 @@ static size_t encode_publish(uint32_t key, uint8_t *to, size_t *body_offset) {
   return *body_offset + plan.size;
 }
 
+static void ping(struct connection *connection) {
+  const struct mqtt_session *session = connection->session;
+  mqtt_put_ping(connection);
+  while (session->pongs < session->pings) connection_pump(connection);
+}
+
 /* Acknowledgements went out as messages came in; the broker reads packets in order, so its answer to a ping says that it
  * took them. */
 static void settle(struct connection *connection) {
   const struct mqtt_session *session = connection->session;
   while (session->unreleased > 0) connection_pump(connection);
-  mqtt_put_ping(connection);
-  while (session->pongs < session->pings) connection_pump(connection);
+  ping(connection);
 }
 
 /* Subscriptions of clean sessions go with their connections. */
@@ -266,6 +271,7 @@ const struct protocol mqtt_protocol = {
     .settle = settle,
     .clean_up = clean_up,
     .heartbeat = mqtt_put_ping,
+    .ping = ping,
     .close = close_session,
     .begin = begin,
     .is_open = is_open,

@@ -23,6 +23,8 @@ static const char usage[] =
     "  --mode idle --idle N   hold N connections until standard input ends; then every one must still answer\n"
     "  --mode connect         MQTT: connect and leave, at --rate (or as fast as --window under way allow); --keep stays\n"
     "  --mode retained        MQTT: subscribe to # and take --count retained messages, while another client measures\n"
+    "  --mode ping            --rate pings a second on one connection, for --seconds, beside somebody else's load\n"
+    "  --mode newcomer        --rate clients a second, for --seconds: each connects, subscribes and takes its own message\n"
     "  --producers 1 --consumers 1 --size 100 (bytes)\n"
     "  --count N              messages to publish (drain: to take; default all that are ready)\n"
     "  --seconds S            publish for S seconds instead of --count\n"
@@ -33,6 +35,7 @@ static const char usage[] =
     "  --prefetch 500 --ack-every 50 (STOMP acknowledges each message)\n"
     "  --durable              durable queues, persistent messages\n"
     "  --topic                topic exchange, a queue a consumer: every consumer gets a copy\n"
+    "  --fanout               AMQP: the same through a fanout exchange\n"
     "  --keys K               topic exchange, K queues with a key each; producers rotate over the keys\n"
     "  --qos 0 --retain       MQTT: of publishes and subscriptions; 1 and 2 count confirms and acknowledge\n"
     "  --wildcard             MQTT: each consumer takes all keys with one filter\n"
@@ -48,7 +51,7 @@ static const char usage[] =
 enum option_id {
   PROTOCOL = 1, CONSUMER_PROTOCOL, HOST, PORT, CONSUMER_PORT, USER, PASSWORD, VHOST, MODE, IDLE, PRODUCERS, CONSUMERS, SIZE, COUNT, SECONDS, WARM_UP, WINDOW, RATE,
   CONFIRMS, ACKS, PREFETCH, ACK_EVERY, DURABLE, TOPIC, KEYS, QUEUE, KEEP, ABRUPT, FIRST_SEQUENCE, BURST, HEARTBEAT, STALL, BROKER_PIDS, STORE_PIDS,
-  QOS, RETAIN, WILDCARD, OWN_KEYS, SUBSCRIPTIONS, HELP
+  QOS, RETAIN, WILDCARD, OWN_KEYS, SUBSCRIPTIONS, FANOUT, HELP
 };
 
 static const struct option options[] = {
@@ -59,7 +62,7 @@ static const struct option options[] = {
     {"durable", 0, 0, DURABLE}, {"topic", 0, 0, TOPIC}, {"keys", 1, 0, KEYS}, {"queue", 1, 0, QUEUE}, {"keep", 0, 0, KEEP}, {"abrupt", 0, 0, ABRUPT},
     {"first-sequence", 1, 0, FIRST_SEQUENCE}, {"burst", 1, 0, BURST}, {"heartbeat", 1, 0, HEARTBEAT}, {"stall", 1, 0, STALL},
     {"broker-pids", 1, 0, BROKER_PIDS}, {"store-pids", 1, 0, STORE_PIDS}, {"qos", 1, 0, QOS}, {"retain", 0, 0, RETAIN}, {"wildcard", 0, 0, WILDCARD},
-    {"own-keys", 0, 0, OWN_KEYS}, {"subscriptions", 1, 0, SUBSCRIPTIONS}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
+    {"own-keys", 0, 0, OWN_KEYS}, {"subscriptions", 1, 0, SUBSCRIPTIONS}, {"fanout", 0, 0, FANOUT}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
 
 static uint64_t whole_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum) {
   char *end;
@@ -83,7 +86,7 @@ static const struct protocol *protocol_named(const char *name) {
 }
 
 static enum mode mode_named(const char *name) {
-  static const char *const names[] = {"flow", "publish", "drain", "idle", "connect", "retained"};
+  static const char *const names[] = {"flow", "publish", "drain", "idle", "connect", "retained", "ping", "newcomer"};
   for (size_t mode = 0; mode < sizeof names / sizeof names[0]; mode++)
     if (strcmp(names[mode], name) == 0) return (enum mode)mode;
   fail("--mode %s: not known", name);
@@ -105,6 +108,7 @@ static void take_text_or_flag(enum option_id id, const char *text) {
     case ACKS: plan.acks = true; break;
     case DURABLE: plan.durable = true; break;
     case TOPIC: plan.topic = true; break;
+    case FANOUT: plan.topic = true; plan.exchange = "amq.fanout"; break;
     case KEEP: plan.keep = true; break;
     case ABRUPT: plan.abrupt = true; break;
     case RETAIN: plan.retain = true; break;
@@ -170,6 +174,8 @@ static void check(void) {
   if (plan.mode == MODE_IDLE && plan.idle == 0) fail("--mode idle needs --idle N");
   if ((plan.mode == MODE_FLOW || plan.mode == MODE_PUBLISH_ONLY) && (plan.count == 0) == (plan.seconds == 0))
     fail("either --count or --seconds is wanted");
+  bool probes = plan.mode == MODE_PING || plan.mode == MODE_NEWCOMER;
+  if (probes && (plan.rate == 0 || plan.seconds == 0)) fail("--mode ping and newcomer want --rate and --seconds");
   if (plan.first_sequence % plan.keys != 0) fail("--first-sequence must be a multiple of --keys");
   if (plan.ack_every > plan.prefetch) fail("--ack-every cannot be above --prefetch");
   if (strlen(plan.queue) > 100) fail("--queue: at most 100 bytes");
@@ -178,7 +184,7 @@ static void check(void) {
 void plan_from_arguments(int count, char **arguments) {
   static char default_queue[32];
   snprintf(default_queue, sizeof default_queue, "load.%d", getpid());
-  plan = (struct plan){.protocol = &amqp_protocol, .host = "127.0.0.1", .user = "guest", .password = "guest", .virtual_host = "/",
+  plan = (struct plan){.protocol = &amqp_protocol, .host = "127.0.0.1", .user = "guest", .password = "guest", .virtual_host = "/", .exchange = "amq.topic",
                        .queue = default_queue, .producers = 1, .consumers = 1, .keys = 1, .size = 100, .window = 2000,
                        .prefetch = 500, .ack_every = 50, .burst_bytes = 32768, .stall_seconds = 10};
   int id, index = 0;

@@ -185,6 +185,11 @@ static void settle(struct connection *connection) {
   await(connection, "RECEIPT", "bye");
 }
 
+static void ping(struct connection *connection) {
+  put_frame(connection, "SEND\ndestination:/topic/%s.nobody\nreceipt:ping\n\n", plan.queue);
+  await(connection, "RECEIPT", "ping");
+}
+
 /* The queues went with their consumers. */
 static uint64_t clean_up(struct connection *connection) {
   (void)connection;
@@ -206,5 +211,6 @@ const struct protocol stomp_protocol = {
     .settle = settle,
     .clean_up = clean_up,
     .heartbeat = heartbeat,
+    .ping = ping,
     .close = close_session,
 };

@@ -4,6 +4,7 @@ export const peerNames = [
   "rabbitmq",
   "lavinmq",
   "mosquitto",
+  "nats",
   "aedes",
   "jackalope",
   "jackalope-redis",

@@ -3,6 +3,7 @@ import { autoAck } from "./auto-ack.ts";
 import { backlog } from "./backlog.ts";
 import { confirms } from "./confirms.ts";
 import { durable } from "./durable.ts";
+import { fairness } from "./fairness.ts";
 import { fanOut } from "./fan-out.ts";
 import { idleConnections } from "./idle-connections.ts";
 import { latency } from "./latency.ts";
@@ -51,6 +52,7 @@ export const scenarios: readonly Scenario[] = [
   mqttSubscriptions,
   mqttConnections,
   mqttRetained,
+  fairness,
   redisDurable,
   redisBacklog,
 ];

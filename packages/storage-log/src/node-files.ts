@@ -122,9 +122,6 @@ export const nodeFiles: LogFiles = {
   async remove(path) {
     await fs.promises.rm(path, { force: true });
   },
-  removeDirectory(path) {
-    return fs.promises.rmdir(path);
-  },
   syncDirectory,
   lock: lockDirectory,
 };

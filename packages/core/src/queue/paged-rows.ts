@@ -6,20 +6,20 @@ const blockRowsMax = 1024;
 /** Facts of paged-out messages in columns: about 37 bytes a message instead of an object graph. */
 class Block {
   readonly rows: number;
-  readonly storedAt: Float64Array;
+  readonly lsn: Float64Array;
   readonly place: Float64Array;
   readonly expiresAtMs: Float64Array;
   readonly sizeBytes: Uint32Array;
   readonly bodyBytes: Uint32Array;
   readonly redelivered: Uint8Array;
-  /** Entries that must stay in memory although their place is behind paged ones: what nothing stores. */
+  /** Entries that must stay in memory although their place is behind paged ones: transient messages. */
   resident: (QueueEntry | null)[] | null = null;
   start = 0;
   end = 0;
 
   constructor(rows: number) {
     this.rows = rows;
-    this.storedAt = new Float64Array(rows);
+    this.lsn = new Float64Array(rows);
     this.place = new Float64Array(rows);
     this.expiresAtMs = new Float64Array(rows);
     this.sizeBytes = new Uint32Array(rows);
@@ -30,8 +30,7 @@ class Block {
 
 /** One row as it leaves. Reused: read it before the next call. */
 export interface PagedRow {
-  /** The Lsn in the engine, or the position in the spill area, negative; 0 where the row keeps its entry. */
-  storedAt: number;
+  lsn: number;
   place: number;
   expiresAtMs: number;
   sizeBytes: number;
@@ -40,12 +39,12 @@ export interface PagedRow {
   resident: QueueEntry | null;
 }
 
-/** The part of a ready list that is not in memory: first in, first out. */
+/** The part of a ready list that lives in the storage engine: first in, first out. */
 export class PagedRows {
   #blocks: Block[] = [];
   #count = 0;
   readonly #row: PagedRow = {
-    storedAt: 0,
+    lsn: 0,
     place: 0,
     expiresAtMs: 0,
     sizeBytes: 0,
@@ -59,7 +58,7 @@ export class PagedRows {
   }
 
   push(
-    storedAt: number,
+    lsn: number,
     place: number,
     expiresAtMs: number,
     sizeBytes: number,
@@ -74,7 +73,7 @@ export class PagedRows {
       this.#blocks.push(block);
     }
     const index = block.end++;
-    block.storedAt[index] = storedAt;
+    block.lsn[index] = lsn;
     block.place[index] = place;
     block.expiresAtMs[index] = expiresAtMs;
     block.sizeBytes[index] = sizeBytes;
@@ -99,7 +98,7 @@ export class PagedRows {
     if (block === undefined) return null;
     const index = block.start++;
     const row = this.#row;
-    row.storedAt = block.storedAt[index] as number;
+    row.lsn = block.lsn[index] as number;
     row.place = block.place[index] as number;
     row.expiresAtMs = block.expiresAtMs[index] as number;
     row.sizeBytes = block.sizeBytes[index] as number;

@@ -127,10 +127,9 @@ export class AedesEmitter {
       // The session store's records for offline clients came before, and belong to what the callback promises.
       lsn = Math.max(lsn, openAedesStore(this.#host)?.writer.lastLsn ?? 0);
     } else lsn = 0;
-    const held = this.#broker.holdsPublisher();
-    const waits = held || lsn > store.engine.durable;
+    const waits = lsn > store.engine.durable || this.#broker.publishersHeld;
     const emission = this.#call(topic, message, waits, callback);
-    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(held, emission.done));
+    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(emission.done));
     return this;
   }
 
@@ -165,9 +164,8 @@ export class AedesEmitter {
     return emission;
   }
 
-  #whenFree(held: boolean, run: () => void): void {
-    const { publishersHeld, store } = this.#broker;
-    if (publishersHeld || (held && store.spillHeld)) this.#broker.whenPublishersFree(run);
+  #whenFree(run: () => void): void {
+    if (this.#broker.publishersHeld) this.#broker.whenPublishersFree(run);
     else run();
   }
 

@@ -1,0 +1,51 @@
+import type { LoadOptions } from "../generator.ts";
+import type { PeerName } from "../peer.ts";
+
+/** A load at full speed beside which others are looked at. */
+export interface FairnessLoad {
+  readonly title: string;
+  /** Of the load, and of who pings. */
+  readonly protocol: "amqp" | "mqtt";
+  readonly peers: readonly PeerName[];
+  readonly options: LoadOptions;
+}
+
+const mqttPeers: readonly PeerName[] = ["rabbitmq", "mosquitto", "nats", "jackalope"];
+const amqpPeers: readonly PeerName[] = ["rabbitmq", "jackalope"];
+
+/** Messages under way: enough for every publisher to be at it all the time. */
+const WINDOW = 20_000;
+
+/** In the order they run and print; smaller ones to see that it works. */
+export function fairnessLoads(quick: boolean): readonly FairnessLoad[] {
+  const amqp = { protocol: "amqp", window: WINDOW } as const;
+  const mqtt = { protocol: "mqtt", qos: 0, consumers: 100 } as const;
+  const [publishers, queues] = quick ? [20, 200] : [100, 1500];
+  return [
+    { title: "MQTT QoS 0, 1 to 100", protocol: "mqtt", peers: mqttPeers, options: mqtt },
+    {
+      title: "MQTT QoS 0, 20 to 100",
+      protocol: "mqtt",
+      peers: mqttPeers,
+      options: { ...mqtt, producers: 20, window: WINDOW },
+    },
+    {
+      title: "AMQP topic, 10 to 100",
+      protocol: "amqp",
+      peers: amqpPeers,
+      options: { ...amqp, topic: true, producers: 10, consumers: 100 },
+    },
+    {
+      title: "AMQP fanout, 10 to 100 queues",
+      protocol: "amqp",
+      peers: amqpPeers,
+      options: { ...amqp, fanout: true, producers: 10, consumers: 100, window: 5 * WINDOW },
+    },
+    {
+      title: `AMQP fanout, ${publishers} to ${queues.toLocaleString("en")} queues`,
+      protocol: "amqp",
+      peers: amqpPeers,
+      options: { ...amqp, fanout: true, producers: publishers, consumers: queues },
+    },
+  ];
+}
