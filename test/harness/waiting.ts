@@ -39,8 +39,12 @@ export async function within<Value>(
 }
 
 /** What happens once: an event as a promise with a bound. */
-export function once<Value>(what: string, listen: (happened: (value: Value) => void) => void): Promise<Value> {
-  return within(what, new Promise<Value>(listen));
+export function once<Value>(
+  what: string,
+  listen: (happened: (value: Value) => void) => void,
+  boundMs: number = patienceMs,
+): Promise<Value> {
+  return within(what, new Promise<Value>(listen), boundMs);
 }
 
 /** Things that arrive one after the other, to be waited for. */

@@ -3,12 +3,25 @@ import type { Containment } from "./containment.ts";
 /** What can run out. */
 export type AlarmKind = "memory" | "disk";
 
+/** Numbers that say why: bytes and bounds, by name. */
+export type AlarmFacts = Readonly<Record<string, number>>;
+
+/** An alarm that is on. */
+export interface RaisedAlarm {
+  readonly kind: AlarmKind;
+  /** Which look found it. */
+  readonly source: string;
+  readonly facts: AlarmFacts;
+}
+
+const noFacts: AlarmFacts = {};
+
 /**
- * The resource alarms. While one is on, connections that publish are not read from, and AMQP clients are told by
- * connection.blocked with RabbitMQ's reasons.
+ * The resource alarms. While one is on, publishes wait, and AMQP clients that publish are told by connection.blocked with
+ * RabbitMQ's reasons.
  */
 export class Alarms {
-  readonly #sources: Record<AlarmKind, Set<string>> = { memory: new Set(), disk: new Set() };
+  readonly #sources: Record<AlarmKind, Map<string, AlarmFacts>> = { memory: new Map(), disk: new Map() };
   readonly #listeners = new Set<() => void>();
   readonly #containment: Containment | null;
 
@@ -31,10 +44,22 @@ export class Alarms {
     return this.#sources[kind].size > 0;
   }
 
-  /** Raises or clears the alarm of one source; a kind is on while any source has it raised. */
-  set(kind: AlarmKind, source: string, on: boolean): void {
+  /** True while this source has the alarm raised. */
+  has(kind: AlarmKind, source: string): boolean {
+    return this.#sources[kind].has(source);
+  }
+
+  /** Every alarm that is on, with the latest facts of each. */
+  get raised(): readonly RaisedAlarm[] {
+    return (["memory", "disk"] as const).flatMap((kind) =>
+      [...this.#sources[kind]].map(([source, facts]) => ({ kind, source, facts })),
+    );
+  }
+
+  /** Raises or clears the alarm of one source; a kind is on while any source has it raised. `facts` may be renewed. */
+  set(kind: AlarmKind, source: string, on: boolean, facts: AlarmFacts = noFacts): void {
     const before = this.reason;
-    if (on) this.#sources[kind].add(source);
+    if (on) this.#sources[kind].set(source, facts);
     else this.#sources[kind].delete(source);
     if (this.reason === before) return;
     for (const listener of [...this.#listeners]) {

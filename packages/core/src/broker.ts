@@ -11,6 +11,7 @@ import { defaultLimits, type Limits } from "./limits.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { Recovery } from "./recovery.ts";
 import { topicExchange } from "./reply-path.ts";
+import type { SpillArea } from "./spill-area.ts";
 import type { StorageEngine } from "./storage-engine.ts";
 import { Store } from "./store.ts";
 import { SystemClock } from "./system-clock.ts";
@@ -27,6 +28,8 @@ export interface DefaultUser {
 
 export interface BrokerOptions {
   readonly storage: StorageEngine;
+  /** Where backlogs go that the engine does not keep. Default: nowhere, they stay in memory. Closed with the broker. */
+  readonly spillArea?: SpillArea | null;
   readonly clock?: Clock;
   readonly turn?: Turn;
   readonly logger?: Logger;
@@ -92,7 +95,7 @@ export class Broker implements BrokerParts {
     this.clock.onFailure = (error) => this.containment.failed("timer", error);
     this.turn.containment = this.containment;
     this.alarms = new Alarms(this.containment);
-    this.store = new Store(options.storage, this);
+    this.store = new Store(options.storage, options.spillArea ?? null, this);
     this.store.ownership.onCertain = () => {
       for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
     };
@@ -127,6 +130,11 @@ export class Broker implements BrokerParts {
   /** True where the medium cannot keep up: adapters stop reading from connections that publish. */
   get publishersHeld(): boolean {
     return this.store.publishersHeld;
+  }
+
+  /** As `Store.holdsPublisher`. */
+  holdsPublisher(): boolean {
+    return this.store.holdsPublisher();
   }
 
   /** Calls `run` once when publishers may go on. Returns the cancellation. */
@@ -214,6 +222,7 @@ export class Broker implements BrokerParts {
   async close(): Promise<void> {
     this.#endConnections(() => true, "shutdown");
     this.turn.end();
+    await this.store.spillArea?.close();
     await this.store.engine.close();
     this.clock.close();
   }
@@ -244,6 +253,7 @@ export class Broker implements BrokerParts {
       },
     });
     await this.store.engine.recover(this.store, recovery);
+    await this.store.spillArea?.open(this.store);
     recovery.build();
     recovery.begin();
     // What the broker before had not confirmed may come back from a remote medium much later (docs/redis.md, "An append-only

@@ -1,5 +1,5 @@
 /** The broker's domain: what management, the server and embedding programs use. */
-export { type AlarmKind, Alarms } from "./alarms.ts";
+export { type AlarmFacts, type AlarmKind, Alarms, type RaisedAlarm } from "./alarms.ts";
 export { hashPassword, verifyPassword } from "./auth/password-hash.ts";
 export { type Permission, type PermissionPatterns, type TopicPermissionPatterns, User } from "./auth/user.ts";
 export { isLoopback, UserDirectory } from "./auth/user-directory.ts";
@@ -17,3 +17,4 @@ export { Exchange } from "./exchange/exchange.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type { Clock, Timer } from "./clock.ts";
+export type { TurnTask } from "./turn.ts";

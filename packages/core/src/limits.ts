@@ -14,6 +14,8 @@ export interface Limits {
   readonly pageMessagesMax: number;
   /** Bytes handed to the engine and not yet durable before publishers are held back. */
   readonly undurableBytesMax: number;
+  /** Bytes on their way to the spill area before the publishers that bring more are held back. */
+  readonly spillPendingBytesMax: number;
   /** Bytes waiting for one socket before its consumers get nothing more. */
   readonly outboxBytesMax: number;
   /** Routes a virtual host remembers; the cache is emptied when it is full. */
@@ -51,6 +53,7 @@ export const defaultLimits: Limits = {
   queueWindowMessagesMax: 16_384,
   pageMessagesMax: 1024,
   undurableBytesMax: 16 * 1024 * 1024,
+  spillPendingBytesMax: 16 * 1024 * 1024,
   outboxBytesMax: 1024 * 1024,
   routeCacheMax: 16_384,
   channelUnackedMax: 2_000_000,

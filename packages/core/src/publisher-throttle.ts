@@ -40,7 +40,7 @@ export class PublisherThrottle {
   look(): void {
     const broker = this.#broker;
     if (broker.alarms.blocked !== this.#blocked) this.#setBlocked(broker.alarms.blocked);
-    if (!broker.publishersHeld || this.#held !== null) return;
+    if (!broker.holdsPublisher() || this.#held !== null) return;
     this.#connection.stop(stopReasons.held);
     this.#held = broker.whenPublishersFree(() => {
       this.#held = null;

@@ -7,6 +7,7 @@ export type {
   StorageStatistics,
   StoredMessage,
 } from "./storage-engine.ts";
+export type { SpillArea, SpillListener, SpillPosition, SpillStatistics } from "./spill-area.ts";
 export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
 export { Route } from "./route.ts";

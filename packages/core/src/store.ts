@@ -6,6 +6,7 @@ import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
 import { Ownership } from "./ownership.ts";
+import type { SpillArea, SpillListener, SpillPosition } from "./spill-area.ts";
 import type { Lsn, StorageEngine, StorageListener } from "./storage-engine.ts";
 import type { Turn, TurnTask } from "./turn.ts";
 
@@ -33,15 +34,19 @@ interface PendingPromise {
 
 /** Message bytes after which a flush does not wait for the end of the turn. */
 const flushBytes = 64 * 1024;
+/** More entries than come in years, and a small integer. */
+const entriesNever = 2 ** 30;
 
 /**
  * The broker's side of the storage seam: sees to one flush a turn, wakes who waits for the watermark, holds publishers
  * back while too much is not durable yet, and raises the disk alarm while the engine cannot write.
  */
-export class Store implements StorageListener, TurnTask {
+export class Store implements StorageListener, SpillListener, TurnTask {
   readonly engine: StorageEngine;
+  /** Null where what the engine does not keep stays in memory. */
+  readonly spillArea: SpillArea | null;
   readonly ownership: Ownership;
-  /** What the windows of all storing queues hold in memory. Kept by the ready lists. */
+  /** What the windows of all queues hold in memory. Kept by the ready lists. */
   windowBytes = 0;
   /**
    * Native properties and bodies that queues hold in memory, ready or unacknowledged, each message once whatever the number
@@ -59,15 +64,22 @@ export class Store implements StorageListener, TurnTask {
   readonly #promises: PendingPromise[] = [];
   readonly #held = new Set<() => void>();
   #flushAsked = false;
+  /** Something was spilled since a publisher was last looked at. */
+  #spilled = false;
   #failing = false;
   #inGroup = false;
   /** Message bytes appended in this turn since the last flush. */
   #unflushedBytes = 0;
   /** The time at the first append of this turn, 0 before it. */
   #turnMs = 0;
+  /** Asked for by `onceFilled`, null where nobody waits. */
+  #fillTask: TurnTask | null = null;
+  #fillBytes = Number.POSITIVE_INFINITY;
+  #fillEntries = entriesNever;
 
-  constructor(engine: StorageEngine, parts: StoreParts) {
+  constructor(engine: StorageEngine, spillArea: SpillArea | null, parts: StoreParts) {
     this.engine = engine;
+    this.spillArea = spillArea;
     this.limits = parts.limits;
     this.clock = parts.clock;
     this.containment = parts.containment;
@@ -84,12 +96,33 @@ export class Store implements StorageListener, TurnTask {
 
   /** An entry of a queue holds the message from now on. */
   hold(message: Message): void {
-    if (message.holders++ === 0) this.messageBytes += message.sizeBytes;
+    if (message.holders++ === 0) {
+      this.messageBytes += message.sizeBytes;
+      if (this.messageBytes > this.#fillBytes) this.#filled();
+    }
+    if (--this.#fillEntries === 0) this.#filled();
   }
 
   /** The entry is done with, or only a row from now on. */
   letGo(message: Message): void {
     if (--message.holders === 0) this.messageBytes -= message.sizeBytes;
+  }
+
+  /**
+   * Ends `task` with the turn in which so much more than now is held, in message bytes or in entries; once. A flood may keep
+   * every timer from running, and not the end of a turn.
+   */
+  onceFilled(moreBytes: number, moreEntries: number, task: TurnTask): void {
+    this.#fillTask = task;
+    this.#fillBytes = this.messageBytes + moreBytes;
+    this.#fillEntries = moreEntries;
+  }
+
+  #filled(): void {
+    this.#fillBytes = Number.POSITIVE_INFINITY;
+    this.#fillEntries = entriesNever;
+    if (this.#fillTask !== null) this.#turn.storageDirty(this.#fillTask);
+    this.#fillTask = null;
   }
 
   /** Stores a message that came in this turn. */
@@ -105,6 +138,15 @@ export class Store implements StorageListener, TurnTask {
       this.#unflushedBytes = 0;
       this.engine.flush();
     }
+  }
+
+  /** Hands a message to the spill area, which there has to be, for one queue. */
+  spill(message: Message): SpillPosition {
+    const area = this.spillArea as SpillArea;
+    const position = area.append(message);
+    this.#spilled = true;
+    if (!this.#flushAsked) this.#askFlush();
+    return position;
   }
 
   settle(queueId: number, lsn: Lsn): void {
@@ -153,6 +195,21 @@ export class Store implements StorageListener, TurnTask {
     return this.engine.pendingBytes > this.limits.undurableBytesMax;
   }
 
+  /**
+   * Asked right after a client's publishes: true where it has to wait, for the medium or, if messages of its own were
+   * spilled, for the spill area (`spillPendingBytesMax`). Whose messages find room in a window does not wait for the latter.
+   */
+  holdsPublisher(): boolean {
+    const spilled = this.#spilled;
+    this.#spilled = false;
+    return this.publishersHeld || (spilled && this.spillHeld);
+  }
+
+  /** True where publishers whose messages are spilled have to wait for the spill area: `spillPendingBytesMax`. */
+  get spillHeld(): boolean {
+    return this.spillArea !== null && this.spillArea.pendingBytes > this.limits.spillPendingBytesMax;
+  }
+
   /** Calls `run` once when publishers may go on. Returns the cancellation. */
   whenPublishersFree(run: () => void): () => void {
     this.#held.add(run);
@@ -166,11 +223,7 @@ export class Store implements StorageListener, TurnTask {
     let done = 0;
     while (done < promises.length && (promises[done] as PendingPromise).lsn <= durable) promises[done++]?.resolve();
     if (done > 0) promises.splice(0, done);
-    if (this.#held.size > 0 && !this.publishersHeld) {
-      const held = [...this.#held];
-      this.#held.clear();
-      for (const run of held) this.containment.run("storage", run);
-    }
+    this.#freeHeld();
   }
 
   #tell(waiter: DurabilityWaiter, durable: Lsn): void {
@@ -181,6 +234,28 @@ export class Store implements StorageListener, TurnTask {
       this.containment.failed("storage", error);
       this.containment.run("storage", () => waiter.durabilityFailed(error));
     }
+  }
+
+  #freeHeld(): void {
+    if (this.#held.size === 0 || this.publishersHeld || this.spillHeld) return;
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const run of held) this.containment.run("storage", run);
+  }
+
+  spillWritten(): void {
+    this.#freeHeld();
+  }
+
+  spillFailed(error: Error): void {
+    const fields = { error: error.message };
+    this.#logger.error(fields, "the spill area cannot be written: publishers are blocked, backlogs stay in memory");
+    this.#alarms.set("disk", "spill", true);
+  }
+
+  spillRecovered(): void {
+    this.#logger.info({}, "the spill area can be written again");
+    this.#alarms.set("disk", "spill", false);
   }
 
   failed(error: Error): void {
@@ -217,7 +292,17 @@ export class Store implements StorageListener, TurnTask {
       // A part may be written and a part not: what comes after it could be told as durable and is not.
       this.containment.broken("the store failed while it was given the writes of a turn", error);
     }
+    this.#flushSpillArea();
     if (this.#failing && this.publishersHeld) this.#block();
+  }
+
+  #flushSpillArea(): void {
+    try {
+      this.spillArea?.flush();
+    } catch (error) {
+      // It promises nothing beyond the process, and has what was not written.
+      this.containment.failed("storage", error);
+    }
   }
 
   #block(): void {

@@ -66,6 +66,8 @@ export class Turn {
   guard: TurnGuard | null = null;
   /** Takes what a task throws; without it the first one ends the turn. */
   containment: Containment | null = null;
+  /** Ended behind everything else, in every turn that has an end: it sees what the turn has cost. */
+  watch: TurnTask | null = null;
   readonly #kept = new Set<TurnOutbox>();
   /** Nothing of this turn may leave. */
   #keeps = false;
@@ -123,6 +125,7 @@ export class Turn {
       if (!gathers) behind = this.#flushOutboxes();
     }
     this.#behind = behind;
+    if (this.watch !== null) this.#endTask(this.watch);
     this.#keeps = false;
     this.budget.renew();
     if (behind || this.#waiting.length > 0) this.#schedule();

@@ -1,4 +1,4 @@
-import type { Broker } from "@jackalope/core";
+import type { AlarmKind, Broker } from "@jackalope/core";
 import { Counter, Gauge, Registry } from "prom-client";
 
 /** A metric without labels and where its value comes from. Totals count since the broker opened. */
@@ -40,6 +40,11 @@ const gauges: readonly Measure[] = [
     name: "jackalope_publishers_blocked",
     help: "1 while a memory or disk alarm blocks publishers",
     read: ({ alarms }) => (alarms.blocked ? 1 : 0),
+  },
+  {
+    name: "jackalope_message_memory_bytes",
+    help: "Bytes of the messages that queues hold in memory, each message once",
+    read: (broker) => broker.messageBytes,
   },
   {
     name: "jackalope_log_bytes",
@@ -106,6 +111,15 @@ const counters: readonly Measure[] = [
   },
 ];
 
+/** What may be on in `jackalope_alarm`: every kind and source there is, so that a graph has its zeros. */
+const alarmSources: readonly (readonly [AlarmKind, string])[] = [
+  ["memory", "alive"],
+  ["memory", "heap"],
+  ["memory", "resident"],
+  ["disk", "free"],
+  ["disk", "storage"],
+];
+
 /** Totals by a label, whose values are the names of the broker's own counters. */
 const labelledCounters: readonly {
   readonly name: string;
@@ -148,6 +162,14 @@ export class BrokerMetrics {
       const counter = new Counter({ name, help, registers });
       this.#updates.push((broker, queues) => setTotal(counter, read(broker, queues)));
     }
+    const labelNames = ["kind", "source"];
+    const help = "1 while an alarm is on, by what runs out and by which look found it";
+    const alarm = new Gauge({ name: "jackalope_alarm", help, registers, labelNames });
+    this.#updates.push(({ alarms }) => {
+      alarm.reset();
+      for (const [kind, source] of alarmSources) alarm.set({ kind, source }, 0);
+      for (const { kind, source } of alarms.raised) alarm.set({ kind, source }, 1);
+    });
     for (const { name, help, label, read } of labelledCounters) {
       const counter = new Counter({ name, help, registers, labelNames: [label] });
       this.#updates.push((broker) => {

@@ -11,7 +11,7 @@ let origin: string;
 
 beforeEach(async () => {
   broker = await Broker.open({ storage: new MemoryStorage() });
-  health = { ready: true };
+  health = { ready: true, alarms: [] };
   storeHealthy = true;
   refusedCount = 0;
   management = await createManagement({
@@ -52,6 +52,13 @@ describe("health", () => {
     const bad = await fetch(`${origin}/health/ready`);
     expect(bad.status).toBe(503);
     expect(await bad.json()).toEqual({ status: "unavailable", reason: "the store cannot write" });
+  });
+
+  test("ready says which alarms are on, with the numbers behind them", async () => {
+    const alarms = [{ kind: "memory", source: "alive", facts: { aliveBytes: 2, memoryBytesMax: 1 } }] as const;
+    health = { ready: true, alarms };
+    const response = await fetch(`${origin}/health/ready`);
+    expect([response.status, await response.json()]).toEqual([200, { status: "ready", alarms }]);
   });
 
   test("ready of a standby is 503 too, and says that nothing is wrong", async () => {
@@ -118,6 +125,8 @@ describe("metrics", () => {
     expect(await metric("jackalope_publishers_blocked")).toBe(0);
     (broker as Broker).alarms.set("disk", "test", true);
     expect(await metric("jackalope_publishers_blocked")).toBe(1);
+    expect(await metric('jackalope_alarm{kind="disk",source="test"}')).toBe(1);
+    expect(await metric('jackalope_alarm{kind="memory",source="alive"}')).toBe(0);
   });
 
   test("a broker that is still recovering has the process's metrics already", async () => {
@@ -145,7 +154,7 @@ describe("metrics", () => {
     const other = await Broker.open({ storage: new MemoryStorage() });
     const second = await createManagement({
       broker: () => other,
-      health: () => ({ ready: true }),
+      health: () => ({ ready: true, alarms: [] }),
       storeHealthy: () => true,
       refusedCount: () => 0,
     });

@@ -1,105 +1,111 @@
-import { statfs } from "node:fs/promises";
-import { getHeapStatistics } from "node:v8";
-import type { AlarmKind, Alarms, Clock, Logger, Timer } from "@jackalope/core";
+import type { Broker, Timer, TurnTask } from "@jackalope/core";
+import { setAlarm } from "./alarm-log.ts";
+import { MemoryAlarm, type MemoryProbes } from "./memory-alarm.ts";
 
-/** How the monitor looks at the machine. */
-export interface ResourceProbes {
-  /** Resident memory of this process in bytes. */
-  residentBytes(): number;
-  /** Used share of the JavaScript heap's limit, which is often far below the memory there is. */
-  heapShare(): number;
+/** How the monitor looks at the disk. */
+export interface DiskProbe {
   /** Bytes free for this process on the disk of the data directory. */
   diskFreeBytes(): Promise<number>;
 }
 
+/** The broker whose alarms are set. */
+export type MonitoredBroker = Pick<Broker, "alarms" | "clock" | "containment" | "logger" | "store" | "turn">;
+
 export interface AlarmMonitorOptions {
-  readonly alarms: Alarms;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly probes: ResourceProbes;
-  /** Resident bytes at which the memory alarm goes on. */
+  readonly memory: MemoryProbes;
+  readonly disk: DiskProbe;
+  /** Bytes alive at which the memory alarm goes on. */
   readonly memoryBytesMax: number;
+  /** What the machine has, or the control group may take. */
+  readonly availableBytes: number;
   /** Free bytes below which the disk alarm goes on; 0 for never. */
   readonly diskFreeBytesMin: number;
-  /** A look failed, and the next one follows all the same. */
-  readonly onFailure: (error: unknown) => void;
 }
 
 const intervalMs = 1000;
-/** Beyond this V8 spends its time collecting, and soon ends the process. */
-const heapShareMax = 0.9;
+/** While memory is short, so that nobody waits long once it is not. */
+const shortIntervalMs = 250;
+/** The longest time between two looks at the heap where turns follow one another and no timer comes between. */
+const turnsMs = 100;
+/** What may come before the heap is looked at again: message bytes, or a share of the watermark where that is less. */
+const fillBytesMax = 16 * 1024 * 1024;
+const fillShareMax = 0.05;
+/** Entries of queues, of a few hundred bytes each. */
+const fillEntriesMax = 65_536;
 
-/** Looks at memory and disk once a second and sets the broker's alarms. */
-export class AlarmMonitor {
+/**
+ * Sets the broker's alarms: looks at memory and disk once a second, and at memory besides whenever a turn ends in which
+ * much has come. A flood can keep timers from running for as long as it takes to fill any memory.
+ */
+export class AlarmMonitor implements TurnTask {
+  readonly #broker: MonitoredBroker;
   readonly #options: AlarmMonitorOptions;
-  readonly #raised = new Set<string>();
+  readonly #memory: MemoryAlarm;
+  readonly #filled: TurnTask = { endTurn: () => this.#lookAtHeap() };
   #timer: Timer | null = null;
+  #lookedAtMs = 0;
   #closed = false;
 
-  constructor(options: AlarmMonitorOptions) {
+  constructor(broker: MonitoredBroker, options: AlarmMonitorOptions) {
+    this.#broker = broker;
     this.#options = options;
+    const { alarms, clock, logger } = broker;
+    const { memory: probes, memoryBytesMax, availableBytes } = options;
+    const onFailure = (error: unknown): void => broker.containment.failed("alarm", error);
+    this.#memory = new MemoryAlarm({ alarms, clock, logger, probes, memoryBytesMax, availableBytes, onFailure });
   }
 
   /** Looks for the first time; resolves when the alarms stand as they should, and goes on by itself. */
   async start(): Promise<void> {
     await this.#look();
+    if (!this.#closed) this.#broker.turn.watch = this;
   }
 
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    if (this.#broker.turn.watch === this) this.#broker.turn.watch = null;
+  }
+
+  /** For the turn: the time to look may have come, and no timer with it. */
+  endTurn(): void {
+    if (this.#broker.clock.monotonicMs() - this.#lookedAtMs >= turnsMs) this.#lookAtHeap();
   }
 
   async #look(): Promise<void> {
     try {
-      await this.#lookOnce();
+      this.#memory.look();
+      this.#looked();
+      if (this.#options.diskFreeBytesMin > 0) await this.#lookAtDisk(this.#options.diskFreeBytesMin);
     } catch (error) {
-      this.#options.onFailure(error);
+      this.#broker.containment.failed("alarm", error);
     }
-    if (!this.#closed) this.#timer = this.#options.clock.after(intervalMs, () => void this.#look());
+    if (this.#closed) return;
+    this.#timer = this.#broker.clock.after(this.#memory.on ? shortIntervalMs : intervalMs, () => void this.#look());
   }
 
-  async #lookOnce(): Promise<void> {
-    const { probes, memoryBytesMax, diskFreeBytesMin } = this.#options;
-    const residentBytes = probes.residentBytes();
-    this.#set("memory", "resident", residentBytes >= memoryBytesMax, { residentBytes, memoryBytesMax });
-    const heapShare = probes.heapShare();
-    this.#set("memory", "heap", heapShare >= heapShareMax, { heapShare, heapShareMax });
-    if (diskFreeBytesMin > 0) await this.#lookAtDisk(diskFreeBytesMin);
+  #lookAtHeap(): void {
+    if (this.#closed) return;
+    this.#memory.lookAtHeap();
+    this.#looked();
+  }
+
+  #looked(): void {
+    const { clock, store } = this.#broker;
+    this.#lookedAtMs = clock.monotonicMs();
+    const fillBytes = Math.min(fillBytesMax, fillShareMax * this.#options.memoryBytesMax);
+    store.onceFilled(fillBytes, fillEntriesMax, this.#filled);
   }
 
   async #lookAtDisk(diskFreeBytesMin: number): Promise<void> {
+    const { alarms, logger } = this.#broker;
     try {
-      const diskFreeBytes = await this.#options.probes.diskFreeBytes();
-      this.#set("disk", "free", diskFreeBytes < diskFreeBytesMin, { diskFreeBytes, diskFreeBytesMin });
+      const diskFreeBytes = await this.#options.disk.diskFreeBytes();
+      if (this.#closed) return;
+      setAlarm(alarms, logger, "disk", "free", diskFreeBytes < diskFreeBytesMin, { diskFreeBytes, diskFreeBytesMin });
     } catch (error) {
       // The folder went away under the broker; the store itself reports what follows from that.
-      this.#options.logger.warn({ error: (error as Error).message }, "cannot read the free disk space");
+      logger.warn({ error: (error as Error).message }, "cannot read the free disk space");
     }
   }
-
-  #set(kind: AlarmKind, source: string, on: boolean, facts: Readonly<Record<string, number>>): void {
-    if (this.#closed || on === this.#raised.has(source)) return;
-    const { alarms, logger } = this.#options;
-    if (on) this.#raised.add(source);
-    else this.#raised.delete(source);
-    if (on) logger.warn({ kind, source, ...facts }, "alarm on: publishers are blocked");
-    else logger.info({ kind, source, ...facts }, "alarm off");
-    alarms.set(kind, source, on);
-  }
-}
-
-/** The real machine, with the disk that holds `dataDir`. */
-export function machineProbes(dataDir: string): ResourceProbes {
-  return {
-    residentBytes: () => process.memoryUsage.rss(),
-    heapShare: () => {
-      const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-      return used / limit;
-    },
-    diskFreeBytes: async () => {
-      const { bavail, bsize } = await statfs(dataDir);
-      return bavail * bsize;
-    },
-  };
 }

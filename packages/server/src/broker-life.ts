@@ -190,7 +190,7 @@ export class BrokerLife implements RunningBroker {
     if (managementPort === "off") return;
     this.#management = await createManagement({
       broker: () => (this.#state.kind === "serving" ? this.#broker : null),
-      health: () => healthOf(this.#state, this.#storeHealthy),
+      health: () => healthOf(this.#state, this.#storeHealthy, this.#broker?.alarms.raised ?? []),
       storeHealthy: () => this.#storeHealthy,
       refusedCount: () => this.#entrance.refusedCount,
     });

@@ -1,3 +1,4 @@
+import type { RaisedAlarm } from "@jackalope/core";
 import type { Health } from "@jackalope/management";
 
 /**
@@ -18,7 +19,7 @@ export type BrokerState =
   | { readonly kind: "stopping" };
 
 /** What /health/ready says. */
-export function healthOf(state: BrokerState, storeHealthy: boolean): Health {
+export function healthOf(state: BrokerState, storeHealthy: boolean, alarms: readonly RaisedAlarm[]): Health {
   switch (state.kind) {
     case "starting":
       return { ready: false, status: "unavailable", reason: "the broker is starting" };
@@ -29,7 +30,9 @@ export function healthOf(state: BrokerState, storeHealthy: boolean): Health {
     case "stopping":
       return { ready: false, status: "unavailable", reason: "the broker is stopping" };
     case "serving":
-      return storeHealthy ? { ready: true } : { ready: false, status: "unavailable", reason: "the store cannot write" };
+      return storeHealthy
+        ? { ready: true, alarms }
+        : { ready: false, status: "unavailable", reason: "the store cannot write" };
   }
 }
 

@@ -3,14 +3,16 @@ import { Broker, type Clock, type Limits, type Logger, SystemClock } from "@jack
 import type { StorageEngine } from "@jackalope/core/storage";
 import { LeaseLostError } from "@jackalope/storage-redis";
 import type { StompAdapter } from "@jackalope/stomp-adapter";
-import { AlarmMonitor, machineProbes } from "./alarm-monitor.ts";
+import { AlarmMonitor } from "./alarm-monitor.ts";
 import { type AmqpPorts, configuredAmqpAdapter, listenAmqp } from "./amqp-listeners.ts";
 import type { Config } from "./config/config.ts";
 import { limitKeys } from "./config/limit-keys.ts";
+import { diskProbe, memoryProbes } from "./machine-probes.ts";
 import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
 import { configuredMqttAdapter, listenMqtt, type MqttPorts, type MqttServer } from "./mqtt-listeners.ts";
 import { isShared, openStorage, recoveryFailure, type StorageEvents } from "./open-storage.ts";
 import type { PortOpener } from "./port-opener.ts";
+import { spillAreaOf } from "./spill-area.ts";
 import { UnsavedError } from "./start-error.ts";
 import { configuredStompAdapter, listenStomp, type StompPorts } from "./stomp-listeners.ts";
 
@@ -129,6 +131,7 @@ export class Leadership {
     try {
       return await Broker.open({
         storage: this.#storage,
+        spillArea: spillAreaOf(this.#config, this.#clock, this.#logger),
         clock: this.#clock,
         logger: this.#logger,
         limits: limitsOf(this.#config),
@@ -144,14 +147,13 @@ export class Leadership {
 
   #newAlarmMonitor(broker: Broker): AlarmMonitor {
     const { dataDir, diskFreeLimit, memoryHighWatermark } = this.#config;
-    return new AlarmMonitor({
-      alarms: broker.alarms,
-      clock: broker.clock,
-      logger: broker.logger,
-      probes: machineProbes(dataDir),
-      memoryBytesMax: watermarkBytes(memoryHighWatermark, availableMemoryBytes()),
+    const availableBytes = availableMemoryBytes();
+    return new AlarmMonitor(broker, {
+      memory: memoryProbes(broker),
+      disk: diskProbe(dataDir),
+      memoryBytesMax: watermarkBytes(memoryHighWatermark, availableBytes),
+      availableBytes,
       diskFreeBytesMin: broker.storage.name === "embedded" ? diskFreeLimit : 0,
-      onFailure: (error) => broker.containment.failed("alarm", error),
     });
   }
 

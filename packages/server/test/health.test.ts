@@ -65,6 +65,16 @@ describe("GET /health/ready", () => {
   });
 });
 
+test("GET /health/ready is 200 during an alarm, and says it", async () => {
+  broker = await createBroker({ memoryHighWatermark: "1MiB", managementPort: 0 });
+  const response = await fetch(`http://127.0.0.1:${broker.ports.management}/health/ready`);
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({
+    status: "ready",
+    alarms: [{ kind: "memory", source: "alive", facts: { memoryBytesMax: 1024 ** 2 } }],
+  });
+});
+
 test("watermarks in the settings raise the alarms of a running broker", async () => {
   broker = await createBroker({ memoryHighWatermark: "1MiB" });
   expect(broker.broker.alarms.reason).toBe("low on memory");

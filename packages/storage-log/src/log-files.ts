@@ -28,6 +28,8 @@ export interface LogFiles {
   /** "create" makes an empty file, replacing an old one; "open" needs it to exist. Both read and write. */
   open(path: string, mode: "create" | "open"): Promise<LogFile>;
   remove(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): Promise<void>;
   /** Makes creations and removals in a directory survive a power failure. */
   syncDirectory(path: string): Promise<void>;
   /** Keeps others out of the directory until the returned call. Rejects where another process is in. */

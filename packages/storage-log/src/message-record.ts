@@ -1,12 +1,23 @@
 import { Message, messageFormat, type Lsn } from "@jackalope/core/storage";
-import type { Batch } from "./batch.ts";
 import { copyWords } from "./copy-words.ts";
 import { expirationFlag, extraKeysFlag, messageHeaderBytes, messageKind, persistentFlag } from "./layout.ts";
 import type { EncodedRoute, RouteDecoder } from "./route-cache.ts";
 
+/** What records are gathered in. */
+export interface RecordTarget {
+  readonly buffer: Buffer;
+  /** Of the same bytes. */
+  readonly view: DataView;
+  /**
+   * Makes room for a record and returns its offset in `buffer`, which this call may replace. There are a few bytes more
+   * than asked for, so that words can be written where bytes are meant.
+   */
+  reserve(bytes: number): number;
+}
+
 /** Appends a message record to the batch, its crc left open; returns its length. */
 export function encodeMessage(
-  batch: Batch,
+  batch: RecordTarget,
   lsn: Lsn,
   queueIds: readonly number[],
   message: Message,

@@ -122,6 +122,9 @@ export const nodeFiles: LogFiles = {
   async remove(path) {
     await fs.promises.rm(path, { force: true });
   },
+  removeDirectory(path) {
+    return fs.promises.rmdir(path);
+  },
   syncDirectory,
   lock: lockDirectory,
 };

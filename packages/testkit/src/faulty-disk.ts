@@ -201,6 +201,8 @@ export class FaultyProcess {
     return this.#disk.change(this.#life, "remove", () => this.#disk.changeName(path, null));
   }
 
+  async removeDirectory(_path: string): Promise<void> {}
+
   syncDirectory(path: string): Promise<void> {
     return this.#disk.change(this.#life, "syncDirectory", () => this.#disk.syncNames(path));
   }

@@ -6,20 +6,20 @@ const blockRowsMax = 1024;
 /** Facts of paged-out messages in columns: about 37 bytes a message instead of an object graph. */
 class Block {
   readonly rows: number;
-  readonly lsn: Float64Array;
+  readonly storedAt: Float64Array;
   readonly place: Float64Array;
   readonly expiresAtMs: Float64Array;
   readonly sizeBytes: Uint32Array;
   readonly bodyBytes: Uint32Array;
   readonly redelivered: Uint8Array;
-  /** Entries that must stay in memory although their place is behind paged ones: transient messages. */
+  /** Entries that must stay in memory although their place is behind paged ones: what nothing stores. */
   resident: (QueueEntry | null)[] | null = null;
   start = 0;
   end = 0;
 
   constructor(rows: number) {
     this.rows = rows;
-    this.lsn = new Float64Array(rows);
+    this.storedAt = new Float64Array(rows);
     this.place = new Float64Array(rows);
     this.expiresAtMs = new Float64Array(rows);
     this.sizeBytes = new Uint32Array(rows);
@@ -30,7 +30,8 @@ class Block {
 
 /** One row as it leaves. Reused: read it before the next call. */
 export interface PagedRow {
-  lsn: number;
+  /** The Lsn in the engine, or the position in the spill area, negative; 0 where the row keeps its entry. */
+  storedAt: number;
   place: number;
   expiresAtMs: number;
   sizeBytes: number;
@@ -39,12 +40,12 @@ export interface PagedRow {
   resident: QueueEntry | null;
 }
 
-/** The part of a ready list that lives in the storage engine: first in, first out. */
+/** The part of a ready list that is not in memory: first in, first out. */
 export class PagedRows {
   #blocks: Block[] = [];
   #count = 0;
   readonly #row: PagedRow = {
-    lsn: 0,
+    storedAt: 0,
     place: 0,
     expiresAtMs: 0,
     sizeBytes: 0,
@@ -58,7 +59,7 @@ export class PagedRows {
   }
 
   push(
-    lsn: number,
+    storedAt: number,
     place: number,
     expiresAtMs: number,
     sizeBytes: number,
@@ -73,7 +74,7 @@ export class PagedRows {
       this.#blocks.push(block);
     }
     const index = block.end++;
-    block.lsn[index] = lsn;
+    block.storedAt[index] = storedAt;
     block.place[index] = place;
     block.expiresAtMs[index] = expiresAtMs;
     block.sizeBytes[index] = sizeBytes;
@@ -98,7 +99,7 @@ export class PagedRows {
     if (block === undefined) return null;
     const index = block.start++;
     const row = this.#row;
-    row.lsn = block.lsn[index] as number;
+    row.storedAt = block.storedAt[index] as number;
     row.place = block.place[index] as number;
     row.expiresAtMs = block.expiresAtMs[index] as number;
     row.sizeBytes = block.sizeBytes[index] as number;

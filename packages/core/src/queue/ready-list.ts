@@ -9,7 +9,7 @@ import { ReturnedHeap } from "./returned-heap.ts";
 
 /** A row on its way back into memory. */
 interface IncomingRow {
-  readonly lsn: number;
+  readonly storedAt: number;
   readonly place: number;
   readonly expiresAtMs: number;
   readonly sizeBytes: number;
@@ -18,15 +18,17 @@ interface IncomingRow {
 }
 
 const readRetryMs = 1000;
+const nothing: Promise<readonly Message[]> = Promise.resolve([]);
 
 /**
  * The messages of one queue (and priority) that nobody holds, in order:
  *
  *     returned heap | window ring | incoming rows | paged rows
- *     requeued        in memory     being read      in the storage engine
+ *     requeued        in memory     being read      in the engine or the spill area
  *
  * What was requeued had been delivered, so its place is before everything in the window. The window is bounded in bytes
- * and messages; behind it stored messages are only rows, and transient ones rows that keep their entry.
+ * and messages; behind it messages are only rows: stored ones are read from the engine, others from the spill area. Without
+ * one the others stay in memory, as rows that keep their entry in a queue that stores, and in the window elsewhere.
  */
 export class ReadyList {
   readonly #queue: Queue;
@@ -77,10 +79,9 @@ export class ReadyList {
       this.#weighWindow(sizeBytes);
       return;
     }
-    const stored = this.#queue.stores && entry.message.lsn > 0;
-    const resident = stored ? null : entry;
-    if (stored) this.#store.letGo(entry.message);
-    this.#paged.push(entry.message.lsn, entry.place, entry.expiresAtMs, sizeBytes, bodyBytes, false, resident);
+    const { place, expiresAtMs } = entry;
+    const storedAt = this.#pageOut(entry.message);
+    this.#paged.push(storedAt, place, expiresAtMs, sizeBytes, bodyBytes, false, storedAt === 0 ? entry : null);
   }
 
   /** Adds a stored message at recovery, without its body. */
@@ -158,12 +159,23 @@ export class ReadyList {
   }
 
   #settleRow(row: IncomingRow): void {
-    if (row.resident === null) this.#queue.settleStored(row.lsn);
-    else this.#queue.settle(row.resident);
+    if (row.resident !== null) this.#queue.settle(row.resident);
+    else if (row.storedAt > 0) this.#queue.settleStored(row.storedAt);
+    else this.#store.spillArea?.release(-row.storedAt);
+  }
+
+  /** Where the message is from now on: its row's `storedAt`. */
+  #pageOut(message: Message): number {
+    const stored = this.#queue.stores && message.lsn > 0;
+    if (!stored && this.#store.spillArea === null) return 0;
+    const storedAt = stored ? message.lsn : -this.#store.spill(message);
+    this.#store.letGo(message);
+    return storedAt;
   }
 
   #fitsWindow(): boolean {
-    if (!this.#queue.stores) return true;
+    // Nothing of it would ever be anywhere else.
+    if (!this.#queue.stores && this.#store.spillArea === null) return true;
     const { limits } = this.#store;
     if (this.#windowBytes >= limits.queueWindowBytesMax || this.#window.count >= limits.queueWindowMessagesMax)
       return false;
@@ -172,7 +184,7 @@ export class ReadyList {
 
   #weighWindow(addedBytes: number): void {
     this.#windowBytes += addedBytes;
-    if (this.#queue.stores) this.#store.windowBytes += addedBytes;
+    this.#store.windowBytes += addedBytes;
   }
 
   /** Begins to read the next rows back where the window runs low. */
@@ -193,15 +205,22 @@ export class ReadyList {
   }
 
   #read(rows: IncomingRow[]): void {
-    const stored = rows.filter((row) => row.resident === null).map((row) => row.lsn);
-    const { containment } = this.#store;
-    const reading = this.#store.engine.read(stored).then(
-      (messages) => {
-        if (this.#incoming === rows) this.#arrive(rows, messages);
+    const { engine, spillArea, containment } = this.#store;
+    const stored: number[] = [];
+    const spilled: number[] = [];
+    for (const { storedAt } of rows) {
+      if (storedAt > 0) stored.push(storedAt);
+      else if (storedAt < 0) spilled.push(-storedAt);
+    }
+    const fromEngine = stored.length === 0 ? nothing : engine.read(stored);
+    const fromArea = spilled.length === 0 || spillArea === null ? nothing : spillArea.read(spilled);
+    const reading = Promise.all([fromEngine, fromArea]).then(
+      ([storedMessages, spilledMessages]) => {
+        if (this.#incoming === rows) this.#arrive(rows, storedMessages, spilledMessages);
       },
       (error: unknown) => {
         const fields = { queue: this.#queue.name, error: String(error) };
-        this.#logger.error(fields, "cannot read messages back from the store, trying again");
+        this.#logger.error(fields, "cannot read messages back, trying again");
         this.#store.clock.after(readRetryMs, () => {
           if (this.#incoming === rows) this.#read(rows);
         });
@@ -210,11 +229,16 @@ export class ReadyList {
     containment.watch("page-in", reading);
   }
 
-  #arrive(rows: readonly IncomingRow[], messages: readonly Message[]): void {
+  #arrive(rows: readonly IncomingRow[], stored: readonly Message[], spilled: readonly Message[]): void {
     this.#incoming = [];
-    let next = 0;
+    let nextStored = 0;
+    let nextSpilled = 0;
     for (const row of rows) {
-      const entry = row.resident ?? this.#revive(row, messages[next++] as Message);
+      let entry = row.resident;
+      if (entry === null) {
+        const message = row.storedAt > 0 ? stored[nextStored++] : spilled[nextSpilled++];
+        entry = this.#revive(row, message as Message);
+      }
       this.#window.push(entry);
       this.#weighWindow(entry.message.sizeBytes);
     }
@@ -226,6 +250,8 @@ export class ReadyList {
   }
 
   #revive(row: IncomingRow, message: Message): QueueEntry {
+    // It is in memory from now on: what was delivered does not go back.
+    if (row.storedAt < 0) this.#store.spillArea?.release(-row.storedAt);
     this.#store.hold(message);
     const entry = new QueueEntry(this.#queue, message, row.place, row.expiresAtMs);
     entry.redelivered = row.redelivered;

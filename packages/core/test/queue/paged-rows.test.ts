@@ -11,10 +11,10 @@ test("PagedRows give rows back in order and unchanged, over any number of blocks
       let next = 0;
       for (const step of steps) {
         for (let push = 0; push < step; push++) {
-          const lsn = 2 ** 40 + ++next;
+          const storedAt = (2 ** 40 + ++next) * (next % 3 === 0 ? -1 : 1);
           const resident = next % 7 === 0 ? newEntry(next) : null;
           const row = {
-            lsn,
+            storedAt,
             place: next,
             expiresAtMs: next * 3,
             sizeBytes: next % 100,
@@ -22,14 +22,16 @@ test("PagedRows give rows back in order and unchanged, over any number of blocks
             redelivered: next % 2 === 0,
             resident,
           };
-          rows.push(row.lsn, row.place, row.expiresAtMs, row.sizeBytes, row.bodyBytes, row.redelivered, row.resident);
+          const { expiresAtMs, sizeBytes, bodyBytes, redelivered } = row;
+          rows.push(storedAt, next, expiresAtMs, sizeBytes, bodyBytes, redelivered, resident);
           model.push(row);
         }
         for (let shift = 0; shift > step; shift--) {
           const expected = model.shift() ?? null;
           if (rows.headExpiresAtMs !== (expected?.expiresAtMs ?? 0)) expect.fail(`wrong head at ${next}`);
           const row = rows.shift();
-          if (row?.lsn !== expected?.lsn || row?.resident !== expected?.resident) expect(row).toEqual(expected);
+          if (row?.storedAt !== expected?.storedAt || row?.resident !== expected?.resident)
+            expect(row).toEqual(expected);
           if (shift === 0) expect(row).toEqual(expected);
         }
         expect(rows.count).toBe(model.length);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Limits } from "../../src/limits.ts";
+import { KeepingSpillArea } from "../fixture/keeping-spill-area.ts";
 import { Disk, KeepingStorage } from "../fixture/keeping-storage.ts";
 import { TestBroker, type TestChannel, until } from "../fixture/test-broker.ts";
 
@@ -43,13 +44,21 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("purge" as const) }),
 );
 
+interface Setting {
+  /** `x-max-priority`, 0 for none. */
+  readonly max: number;
+  readonly durable: boolean;
+  readonly spills: boolean;
+}
+
 async function runSteps(
   steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
-  max: number,
+  { max, durable, spills }: Setting,
 ): Promise<void> {
   const storage = new KeepingStorage();
-  const broker = await TestBroker.open({ storage, limits: tiny });
-  await broker.queue("q", max === 0 ? {} : { "x-max-priority": max });
+  const spillArea = spills ? new KeepingSpillArea() : null;
+  const broker = await TestBroker.open({ storage, spillArea, limits: tiny });
+  await broker.queue("q", max === 0 ? {} : { "x-max-priority": max }, { durable });
   const channel = broker.channel();
   const model = new Model();
   const held: Held[] = [];
@@ -91,17 +100,24 @@ async function runSteps(
   channel.channel.ack(0, true);
   broker.endTurn();
   expect(storage.disk.unsettled).toBe(0);
+  expect(spillArea?.held ?? 0).toBe(0);
+  expect(broker.broker.messageBytes).toBe(0);
+  expect(broker.broker.store.windowBytes).toBe(0);
   await broker.broker.close();
 }
 
 describe("ReadyList", () => {
   test.each([
-    ["one list", 0],
-    ["priorities", 2],
-  ])("%s: keeps the order of a sorted list while it pages, requeues and purges", async (_, max) => {
+    ["one list", { max: 0, durable: true, spills: false }],
+    ["priorities", { max: 2, durable: true, spills: false }],
+    ["one list that spills", { max: 0, durable: true, spills: true }],
+    ["priorities that spill", { max: 2, durable: true, spills: true }],
+    ["a transient list that spills", { max: 0, durable: false, spills: true }],
+    ["a transient list that cannot", { max: 0, durable: false, spills: false }],
+  ])("%s: keeps the order of a sorted list while it pages, requeues and purges", async (_, setting) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => runSteps(steps, max)),
-      { numRuns: 150 },
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => runSteps(steps, setting)),
+      { numRuns: 100 },
     );
   });
 
@@ -131,7 +147,7 @@ describe("ReadyList", () => {
     for (let id = 1; id <= 8; id++) channel.publish("", "q", `${id}`, { deliveryMode: 2 });
     storage.readFailure = new Error("EIO");
     channel.consume("q", { noAck: true });
-    await until(() => broker.logged.includes("cannot read messages back from the store, trying again"));
+    await until(() => broker.logged.includes("cannot read messages back, trying again"));
     expect(channel.sink.bodies).toEqual(["1", "2", "3", "4"]);
     broker.clock.advance(1000);
     await until(() => channel.sink.seen.length === 8);

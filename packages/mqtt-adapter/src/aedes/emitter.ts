@@ -127,9 +127,10 @@ export class AedesEmitter {
       // The session store's records for offline clients came before, and belong to what the callback promises.
       lsn = Math.max(lsn, openAedesStore(this.#host)?.writer.lastLsn ?? 0);
     } else lsn = 0;
-    const waits = lsn > store.engine.durable || this.#broker.publishersHeld;
+    const held = this.#broker.holdsPublisher();
+    const waits = held || lsn > store.engine.durable;
     const emission = this.#call(topic, message, waits, callback);
-    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(emission.done));
+    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(held, emission.done));
     return this;
   }
 
@@ -164,8 +165,9 @@ export class AedesEmitter {
     return emission;
   }
 
-  #whenFree(run: () => void): void {
-    if (this.#broker.publishersHeld) this.#broker.whenPublishersFree(run);
+  #whenFree(held: boolean, run: () => void): void {
+    const { publishersHeld, store } = this.#broker;
+    if (publishersHeld || (held && store.spillHeld)) this.#broker.whenPublishersFree(run);
     else run();
   }
 

@@ -31,6 +31,8 @@ export interface ConfigKey<Value> {
   readonly description: string;
 }
 
+export const dataDirDefault = "./data";
+
 /** The settings, in the order of the documentation. */
 export type ConfigKeys = { readonly [Name in keyof Config]: ConfigKey<Config[Name]> };
 
@@ -39,7 +41,7 @@ export const configKeys: ConfigKeys = {
   dataDir: {
     section: "Storage",
     kind: text("DIR", "a path"),
-    default: "./data",
+    default: dataDirDefault,
     description: "Folder of the embedded store. Made where it does not exist. One broker at a time may use it.",
   },
   store: {
@@ -50,6 +52,16 @@ export const configKeys: ConfigKeys = {
       "Where messages and definitions are kept. `embedded` is the log in the data directory; `memory` forgets " +
       "everything at the end; an address keeps them in Redis or Valkey, from where another broker can go on. An address " +
       "with a password is better given as a variable or in the file than as a flag, which others can see.",
+  },
+  spillDir: {
+    section: "Storage",
+    kind: text("DIR", "a path"),
+    default: "auto",
+    description:
+      "Folder for messages behind a queue's window that the store does not keep: transient ones, and those of transient " +
+      "and exclusive queues. `auto` is `spill` in the data directory, with Redis too; with `store` `memory` only where " +
+      "`data-dir` names another folder than by default. `off` keeps them in memory. Made with the first such message, " +
+      "emptied at the start and removed at the end.",
   },
   sync: {
     section: "Storage",
@@ -115,8 +127,8 @@ export const configKeys: ConfigKeys = {
     kind: watermark(),
     default: 0.6,
     description:
-      "Resident memory at which publishers are blocked. A fraction counts from the memory of the machine or of the " +
-      "control group, whichever is less.",
+      "Memory in use (heap and buffers, or what the broker counts) at which publishers are blocked. A fraction counts " +
+      "from the memory of the machine or of the control group, whichever is less. [What is measured](alarms.md).",
   },
   diskFreeLimit: {
     section: "Alarms",

@@ -14,6 +14,8 @@ export interface Config extends ConfigurableLimits {
   readonly dataDir: string;
   /** "embedded", "memory", or the address of Redis. */
   readonly store: string;
+  /** A path, "auto" or "off". */
+  readonly spillDir: string;
   readonly sync: "always" | "interval" | "never";
   readonly syncInterval: number;
   readonly repair: boolean;

@@ -23,21 +23,26 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
   channelConsumersMax: counted("channelConsumersMax", "Consumers of one channel."),
   queueWindowBytesMax: sized(
     "queueWindowBytesMax",
-    "Message bytes that one queue keeps in memory. The rest is read back from the store when its turn comes.",
+    "Message bytes that one queue keeps in memory. The rest is read back from the store, or the spill folder, when its " +
+      "turn comes.",
   ),
-  windowBytesMax: sized("windowBytesMax", "Message bytes that all durable queues together keep in memory."),
+  windowBytesMax: sized("windowBytesMax", "Message bytes that all queues together keep in memory."),
   queueWindowBytesMin: sized(
     "queueWindowBytesMin",
-    "Message bytes that a durable queue may keep in memory even where all together have reached their bound.",
+    "Message bytes that a queue may keep in memory even where all together have reached their bound.",
   ),
   queueWindowMessagesMax: counted(
     "queueWindowMessagesMax",
     "Messages that one queue keeps in memory, whatever their size.",
   ),
-  pageMessagesMax: counted("pageMessagesMax", "Messages read back from the store at a time."),
+  pageMessagesMax: counted("pageMessagesMax", "Messages read back from the store or the spill folder at a time."),
   undurableBytesMax: sized(
     "undurableBytesMax",
     "Bytes handed to the store and not yet durable at which publishers are held back.",
+  ),
+  spillPendingBytesMax: sized(
+    "spillPendingBytesMax",
+    "Bytes on their way to the spill folder at which publishers whose messages go there are held back.",
   ),
   outboxBytesMax: sized("outboxBytesMax", "Bytes waiting for one socket at which its consumers get nothing more."),
   routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that a virtual host remembers."),

@@ -11,7 +11,7 @@ export const coreRows: LimitRows<Limits> = {
   queueWindowBytesMax: {
     setting: "queueWindowBytesMax",
     counts: "message bytes that a queue keeps in memory",
-    atBound: "messages of a durable queue behind it are paged to the store",
+    atBound: "messages behind it are paged to the store, and what it does not keep to the spill folder",
   },
   windowBytesMax: {
     setting: "windowBytesMax",
@@ -30,13 +30,18 @@ export const coreRows: LimitRows<Limits> = {
   },
   pageMessagesMax: {
     setting: "pageMessagesMax",
-    counts: "messages read back from the store at a time",
+    counts: "messages read back at a time",
     atBound: "the others are read when these are gone",
   },
   undurableBytesMax: {
     setting: "undurableBytesMax",
     counts: "bytes handed to the store and not durable yet",
     atBound: "publishing connections are not read from until the store has caught up",
+  },
+  spillPendingBytesMax: {
+    setting: "spillPendingBytesMax",
+    counts: "bytes on their way to the spill folder",
+    atBound: "connections whose publishes go there are not read from until the disk has caught up",
   },
   outboxBytesMax: {
     setting: "outboxBytesMax",

@@ -38,7 +38,11 @@ export function limitsPage(): string {
     "## Of the broker\n",
     "Where a cell names several answers, they are those of AMQP, STOMP and MQTT.\n",
     limitTable(coreRows, { ...defaultLimits }),
-    "Transient messages and those of transient queues live in memory: their bound is `memory-high-watermark`.\n",
+    "What waits in the [spill folder](queues.md#backlogs) is bounded by the free room of its disk. Its files have 16 MiB each;\n" +
+      "with more than 64 of them new ones have a 64th of the whole, at most 256 MiB. Where more than 64 MiB and more than three\n" +
+      "quarters of their bytes are of messages that nobody needs any more, the others are moved together. Without a spill folder\n" +
+      "(an embedded broker that keeps nothing, or `spill-dir` `off`) transient messages and those of transient and exclusive\n" +
+      "queues stay in memory, as unacknowledged ones do in any case: their bound is `memory-high-watermark`.\n",
     "## Of the AMQP connection\n",
     limitTable(amqpRows, { ...defaultAmqpLimits }),
     "## Of the STOMP connection\n",

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { CollectionPace } from "../src/collection-pace.ts";
+
+const megabyte = 1024 ** 2;
+
+test("the first collection comes as soon as its time is a twentieth of what passed", () => {
+  const pace = new CollectionPace();
+  pace.begin(0, 1000, 100 * megabyte);
+  expect([pace.due(999, 1000, true), pace.due(1000, 1000, true)]).toEqual([false, true]);
+});
+
+test("the next one waits until messages have gone, or until it is a fiftieth of what passed", () => {
+  const pace = new CollectionPace();
+  pace.begin(0, 1000, megabyte);
+  pace.made(1000, 10, 1000);
+  expect([pace.due(1499, 1000, true), pace.due(1200, 950, true), pace.due(1500, 1000, true)]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+});
+
+test("where nobody waits it comes when half of the messages have gone, and not twice for them", () => {
+  const pace = new CollectionPace();
+  pace.begin(0, 1000, megabyte);
+  pace.made(1000, 10, 1000);
+  expect([pace.due(60_000, 501, false), pace.due(10_999, 0, false), pace.due(11_000, 500, false)]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  pace.made(11_000, 10, 0);
+  expect(pace.due(600_000, 0, false)).toBe(false);
+});
+
+test("a heap that was emptied is expected to take less time than it took when it was full", () => {
+  const pace = new CollectionPace();
+  pace.begin(0, 10_000_000, megabyte);
+  pace.made(0, 1000, 10_000_000);
+  expect([pace.due(1000, 9_000_000, true), pace.due(1000, 0, true)]).toEqual([false, true]);
+});

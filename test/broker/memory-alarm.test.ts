@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { amqplibConnection } from "../harness/amqplib-client.ts";
+import { startBrokerProcess, temporaryDataDir } from "../harness/broker-process.ts";
+import { once, waitFor } from "../harness/waiting.ts";
+
+const mebibyte = 1024 * 1024;
+const batchBytes = 2 * mebibyte;
+
+test.each([
+  ["200 KB", 200_000],
+  ["64 KiB", 65_536],
+  ["1 KB", 1000],
+])(
+  "a backlog of transient messages of %s raises the memory alarm, and taking it ends it within 3 s",
+  async (_, bytes) => {
+    const arguments_ = ["--memory-high-watermark", "192MiB"];
+    const broker = await startBrokerProcess(await temporaryDataDir(), arguments_);
+    const publisher = await amqplibConnection(broker.url);
+    const publishing = await publisher.createConfirmChannel();
+    const { queue } = await publishing.assertQueue("drained", { durable: false });
+    let isBlocked = false;
+    let freedAtMs = 0;
+    publisher.on("blocked", () => (isBlocked = true));
+    publisher.on("unblocked", () => {
+      isBlocked = false;
+      freedAtMs = performance.now();
+    });
+    const blocked = once<void>("blocked", (happened) => publisher.once("blocked", () => happened()), 60_000);
+    const body = Buffer.alloc(bytes);
+    const fill = async (): Promise<void> => {
+      while (!isBlocked) {
+        const confirms = [];
+        for (let sent = 0; sent < batchBytes; sent += bytes) {
+          confirms.push(new Promise<void>((resolve) => publishing.sendToQueue(queue, body, {}, () => resolve())));
+        }
+        await Promise.race([Promise.all(confirms), blocked]);
+      }
+    };
+    await fill();
+    const consumer = await (await amqplibConnection(broker.url)).createChannel();
+    await consumer.consume(queue, () => undefined, { noAck: true });
+    await waitFor("the drain", async () => (await consumer.checkQueue(queue)).messageCount === 0, 20_000);
+    const drainedAtMs = performance.now();
+    await waitFor("the end of the alarm", () => !isBlocked);
+    expect(freedAtMs - drainedAtMs).toBeLessThan(3000);
+  },
+);
