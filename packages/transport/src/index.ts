@@ -1,20 +1,24 @@
 /** Byte streams for protocol adapters: TCP, TLS and WebSocket behind one interface, and the listeners that bring them. */
 export { ConnectionSet } from "./connection-set.ts";
+export { Door, type DoorOptions, type DoorRefusal, managementReserve } from "./door.ts";
 export type {
   ListenAddress,
   ListenOptions,
+  WebSocketFraming,
   WebSocketListenOptions,
   WebSocketPortOptions,
   WebSocketTerms,
 } from "./listen-options.ts";
+export { HttpListeners, type HttpListenersOptions } from "./http-listeners.ts";
 export { Listeners, type ListenersOptions } from "./listeners.ts";
+export { ProtocolListener, type ProtocolListenerOptions } from "./protocol-listener.ts";
 export { type Refuser, type WebSocketRefuser, webSocketRefuser } from "./refuser.ts";
 export { type RefusedClient, type RefuserOptions, RefusingListeners } from "./refusing-listeners.ts";
 export {
-  type AcceptTransport,
   type EndReason,
   plainAddress,
   type Transport,
+  type TransportAcceptor,
   type TransportListener,
 } from "./transport.ts";
-export type { WebSocketFraming } from "./web-socket-transport.ts";
+export { TlsSource } from "./tls-source.ts";

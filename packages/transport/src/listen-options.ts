@@ -1,5 +1,13 @@
-import type { TlsOptions } from "node:tls";
-import type { WebSocketFraming } from "./web-socket-transport.ts";
+import type { TlsSource } from "./tls-source.ts";
+
+/**
+ * How a protocol's bytes stand in WebSocket messages. They come in however the client cuts them.
+ *
+ * - `frames`: one frame of the protocol leaves in one message, which is what simple clients of text protocols expect. It
+ *   is text where it can be, unless the client itself began with binary messages.
+ * - `stream`: binary alone, one message for each write. A text message from the client ends the connection.
+ */
+export type WebSocketFraming = "frames" | "stream";
 
 export interface ListenOptions {
   /** Default: all interfaces, IPv4 and IPv6. */
@@ -7,12 +15,15 @@ export interface ListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** Speaks TLS where given. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsSource;
 }
 
 /** A port for WebSocket, as people configure it. */
 export interface WebSocketPortOptions extends ListenOptions {
-  /** Pages of these origins may connect, compared whole ("https://example.org"). Default: all. */
+  /**
+   * Pages of these origins may connect, compared whole ("https://example.org"). Default, and where there is none: all,
+   * and none is known.
+   */
   readonly origins?: readonly string[];
 }
 
@@ -25,8 +36,6 @@ export interface WebSocketTerms {
    * decides. A client that offers none is accepted all the same.
    */
   readonly subprotocols: readonly string[];
-  /** Largest WebSocket message accepted; a larger one ends the connection with code 1009. */
-  readonly messageBytesMax: number;
   readonly framing: WebSocketFraming;
 }
 

@@ -1,28 +1,38 @@
-import type { Server as WebServer } from "node:http";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import type { Logger } from "@jackalope/core/adapter";
+import type { Socket } from "node:net";
+import type { Clock, Logger } from "@jackalope/core/adapter";
+import { AcceptingPort } from "./accepting-port.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Door } from "./door.ts";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
 import { SocketTransport } from "./socket-transport.ts";
-import { type AcceptTransport, plainAddress, type Transport, type TransportListener } from "./transport.ts";
-import { TlsHandshakes } from "./tls-handshakes.ts";
-import { createWebSocketServer } from "./web-socket-server.ts";
+import { TlsLayer } from "./tls-layer.ts";
+import type { TransportAcceptor, Transport, TransportListener } from "./transport.ts";
+import { WebSocketLayer } from "./web-socket-layer.ts";
 
 export interface ListenersOptions {
   /** Name of the protocol, for people: "AMQP". */
   readonly protocol: string;
   readonly logger: Logger;
-  readonly accept: AcceptTransport;
-  /** For the handshakes below the protocol: TLS and HTTP. */
+  readonly clock: Clock;
+  /** All listeners of a process share it. */
+  readonly door: Door;
+  readonly acceptor: TransportAcceptor;
+  /** From the accepted socket to the end of the login, with TLS, HTTP and the protocol's own handshake. */
   readonly handshakeTimeoutMs: number;
 }
 
-/** The open ports of one adapter. Whatever they bring is given to `accept` as a `Transport`. */
+/** What is spoken on a socket below the protocol. */
+type Layer = (socket: Socket, arrival: Arrival) => void;
+
+/**
+ * The open ports of one adapter. Whatever they bring is given to `acceptor` as a `Transport`.
+ *
+ *     door -> arrival -> [TLS] -> [HTTP, WebSocket] -> transport
+ */
 export class Listeners {
   readonly #options: ListenersOptions;
-  readonly #servers = new Set<Server>();
-  readonly #webServers = new Set<WebServer>();
-  readonly #handshakes: TlsHandshakes[] = [];
+  readonly #ports: AcceptingPort[] = [];
+  readonly #tlsLayers: TlsLayer[] = [];
   #closing = false;
 
   constructor(options: ListenersOptions) {
@@ -31,26 +41,16 @@ export class Listeners {
 
   /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
   listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    // A reply must not wait for the acknowledgement of the one before (Nagle against delayed acknowledgements).
-    const socketOptions = { noDelay: true, keepAlive: true };
-    const accept = (socket: Socket): void => {
-      new SocketTransport(socket, this.#options.logger, this.#accept);
-    };
-    const { tls } = options;
-    const handshakeTimeout = this.#options.handshakeTimeoutMs;
-    const server =
-      tls === undefined
-        ? createServer(socketOptions, accept)
-        : createTlsServer({ ...socketOptions, handshakeTimeout, ...tls }, accept);
-    return this.#open(server, options);
+    return this.#open(options, (socket, arrival) => {
+      new SocketTransport(socket, arrival, this.#options.logger, this.#acceptor);
+    });
   }
 
   /** Opens a listener for WebSocket, with or without TLS. Rejects where the port is not to be had. */
   listenWebSocket(options: WebSocketListenOptions): Promise<readonly ListenAddress[]> {
-    const { protocol, logger, handshakeTimeoutMs } = this.#options;
-    const server = createWebSocketServer({ protocol, options, handshakeTimeoutMs, logger, accept: this.#accept });
-    this.#webServers.add(server);
-    return this.#open(server, options);
+    const { protocol, logger } = this.#options;
+    const layer = new WebSocketLayer({ protocol, options, logger, acceptor: this.#acceptor });
+    return this.#open(options, (socket, arrival) => layer.take(socket, arrival));
   }
 
   /**
@@ -59,38 +59,29 @@ export class Listeners {
    */
   async close(): Promise<void> {
     this.#closing = true;
-    const closed = [...this.#servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    // Those that are no WebSocket, or not yet.
-    for (const server of this.#webServers) server.closeAllConnections();
-    for (const handshakes of this.#handshakes) handshakes.destroy();
-    await Promise.all(closed);
+    for (const layer of this.#tlsLayers) layer.close();
+    await Promise.all(this.#ports.map((port) => port.close(false)));
   }
 
-  async #open(server: Server, options: ListenOptions): Promise<readonly ListenAddress[]> {
-    const { port, host, tls } = options;
-    const { logger, protocol } = this.#options;
-    this.#servers.add(server);
-    if (tls !== undefined) this.#handshakes.push(new TlsHandshakes(server));
-    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-      const peer = `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
-      logger.warn({ peer, error: error.message.trim() }, "TLS handshake failed");
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(host === undefined ? { port } : { port, host }, () => {
-        server.off("error", reject);
-        server.on("error", (error) => logger.error({ error: error.message }, `${protocol} listener failed`));
-        resolve();
-      });
-    });
-    const { port: actualPort, address } = server.address() as AddressInfo;
-    return [{ port: actualPort, address }];
+  async #open(options: ListenOptions, above: Layer): Promise<readonly ListenAddress[]> {
+    const { protocol: name, logger, clock, door, handshakeTimeoutMs } = this.#options;
+    let take = (arrival: Arrival): void => above(arrival.socket, arrival);
+    if (options.tls !== undefined) {
+      const layer = new TlsLayer(options.tls, handshakeTimeoutMs, logger, above);
+      this.#tlsLayers.push(layer);
+      take = (arrival) => layer.take(arrival);
+    }
+    const port = new AcceptingPort({ name, kind: "client", logger, clock, door, handshakeTimeoutMs, take });
+    this.#ports.push(port);
+    return [await port.open(options)];
   }
 
-  readonly #accept: AcceptTransport = (transport: Transport): TransportListener | null => {
-    // A socket without an address was gone before it was looked at.
-    if (!this.#closing && transport.remoteAddress !== "unknown") return this.#options.accept(transport);
-    transport.destroy();
-    return null;
+  readonly #acceptor: TransportAcceptor = {
+    accept: (transport: Transport): TransportListener | null => {
+      if (!this.#closing) return this.#options.acceptor.accept(transport);
+      transport.destroy();
+      return null;
+    },
+    gone: (listener: TransportListener): void => this.#options.acceptor.gone(listener),
   };
 }

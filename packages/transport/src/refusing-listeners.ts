@@ -1,7 +1,7 @@
 import type { Clock, Logger, Timer } from "@jackalope/core/adapter";
-import { ConnectionSet } from "./connection-set.ts";
+import type { Door } from "./door.ts";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
-import { Listeners } from "./listeners.ts";
+import { ProtocolListener } from "./protocol-listener.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 /** A client that is turned away, as its protocol sees it. */
@@ -19,6 +19,8 @@ type Refusal = (client: RefusedClient) => (chunk: Buffer) => void;
 export interface RefuserOptions {
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Default: one that lets everybody in. */
+  readonly door?: Door;
   /** From the accepted stream to its end, whatever the client does or does not. */
   readonly timeoutMs: number;
   /** Why clients are not served, asked for each anew: a short sentence without its full stop. */
@@ -39,19 +41,17 @@ const closeTimeoutMs = 1000;
 /** Ports on which every client hears why it is not served. */
 export class RefusingListeners {
   readonly #options: RefusingListenersOptions;
-  readonly #listeners: Listeners;
-  readonly #clients = new ConnectionSet<Conversation>();
+  readonly #listener: ProtocolListener<Conversation>;
   #refusedCount = 0;
-  #closing: Promise<void> | null = null;
 
   constructor(options: RefusingListenersOptions) {
-    const { protocol, logger, timeoutMs } = options;
+    const { timeoutMs, ...others } = options;
     this.#options = options;
-    this.#listeners = new Listeners({
-      protocol,
-      logger,
+    this.#listener = new ProtocolListener({
+      ...others,
       handshakeTimeoutMs: timeoutMs,
-      accept: (transport) => this.#accept(transport),
+      shutdownTimeoutMs: closeTimeoutMs,
+      connect: (transport) => this.#accept(transport),
     });
   }
 
@@ -62,37 +62,29 @@ export class RefusingListeners {
 
   /** As `Listeners.listen`. */
   listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listen(options);
+    return this.#listener.listen(options);
   }
 
   /** As `Listeners.listenWebSocket`. */
   listenWebSocket(options: WebSocketListenOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listenWebSocket(options);
+    return this.#listener.listenWebSocket(options);
   }
 
   /** The ports are free when the call returns; resolves when the last client is gone, a moment later. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const closed = this.#listeners.close();
-    await this.#clients.end(this.#options.clock, closeTimeoutMs, () => undefined);
-    await closed;
+    return this.#listener.close(() => undefined);
   }
 
   #accept(transport: Transport): Conversation | null {
     this.#refusedCount++;
-    if (this.#clients.size >= clientsMax) {
+    if (this.#listener.size >= clientsMax) {
       transport.destroy();
       return null;
     }
-    const { protocol, clock, logger, refusal, timeoutMs } = this.#options;
+    const { protocol, clock, logger, refusal } = this.#options;
     logger.debug({ protocol, peer: `${transport.remoteAddress}:${transport.remotePort}` }, "refusing a client");
-    const client: Conversation = new Conversation(transport, clock, timeoutMs, () => this.#clients.delete(client));
+    const client = new Conversation(transport, clock);
     client.take = refusal(client);
-    this.#clients.add(client);
     return client;
   }
 }
@@ -101,16 +93,13 @@ export class RefusingListeners {
 class Conversation implements RefusedClient, TransportListener {
   readonly #transport: Transport;
   readonly #clock: Clock;
-  readonly #gone: () => void;
   take: (chunk: Buffer) => void = () => undefined;
-  #timer: Timer;
+  #timer: Timer | null = null;
   #finished = false;
 
-  constructor(transport: Transport, clock: Clock, timeoutMs: number, gone: () => void) {
+  constructor(transport: Transport, clock: Clock) {
     this.#transport = transport;
     this.#clock = clock;
-    this.#gone = gone;
-    this.#timer = clock.after(timeoutMs, () => this.destroy());
   }
 
   say(bytes: Buffer): void {
@@ -121,7 +110,6 @@ class Conversation implements RefusedClient, TransportListener {
     if (this.#finished) return;
     this.#finished = true;
     this.#transport.end("unavailable");
-    this.#timer.cancel();
     this.#timer = this.#clock.after(closeTimeoutMs, () => this.destroy());
   }
 
@@ -134,9 +122,12 @@ class Conversation implements RefusedClient, TransportListener {
     if (!this.#finished) this.take(chunk);
   }
 
+  onHandshakeTimeout(): void {
+    this.destroy();
+  }
+
   onClose(): void {
     this.#finished = true;
-    this.#timer.cancel();
-    this.#gone();
+    this.#timer?.cancel();
   }
 }

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Logger } from "@jackalope/core/adapter";
+import type { Arrival } from "./arrival.ts";
 import { peerNameOf } from "./peer-name.ts";
-import { type AcceptTransport, plainAddress, type Transport } from "./transport.ts";
+import { type TransportAcceptor, plainAddress, type Transport } from "./transport.ts";
 
 /** A TCP or TLS socket. */
 export class SocketTransport implements Transport {
@@ -11,24 +12,30 @@ export class SocketTransport implements Transport {
   readonly localAddress: string;
   readonly localPort: number;
   readonly peerName: string | null;
+  readonly origin = null;
+  readonly originIsNamed = false;
   readonly wantsFrameEnds = false;
   readonly #socket: Socket;
+  readonly #arrival: Arrival;
 
-  constructor(socket: Socket, logger: Logger, accept: AcceptTransport) {
+  constructor(socket: Socket, arrival: Arrival, logger: Logger, acceptor: TransportAcceptor) {
     this.#socket = socket;
-    this.remoteAddress = plainAddress(socket.remoteAddress);
-    this.remotePort = socket.remotePort ?? 0;
+    this.#arrival = arrival;
+    this.remoteAddress = arrival.address;
+    this.remotePort = arrival.port;
     this.localAddress = plainAddress(socket.localAddress);
     this.localPort = socket.localPort ?? 0;
     this.peerName = peerNameOf(socket);
     // 'close' follows.
-    socket.on("error", (error) => {
-      logger.debug({ peer: `${this.remoteAddress}:${this.remotePort}`, error: error.message }, "socket error");
-    });
-    const listener = accept(this);
+    socket.on("error", (error) => logger.debug({ peer: arrival.peer, error: error.message }, "socket error"));
+    const listener = acceptor.accept(this);
     if (listener === null) return;
+    arrival.handTo(listener);
     socket.on("data", (chunk: Buffer) => listener.onData(chunk));
-    socket.on("close", () => listener.onClose());
+    socket.on("close", () => {
+      listener.onClose();
+      acceptor.gone(listener);
+    });
   }
 
   write(bytes: Buffer, _frameEnds: readonly number[] | null, done: () => void): void {
@@ -49,5 +56,9 @@ export class SocketTransport implements Transport {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  loggedIn(): void {
+    this.#arrival.loggedIn();
   }
 }

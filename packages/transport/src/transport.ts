@@ -8,6 +8,10 @@ export interface Transport {
   readonly localPort: number;
   /** Common name of the client's certificate where TLS has verified it, null otherwise. */
   readonly peerName: string | null;
+  /** The page that a browser's WebSocket belongs to, "https://example.org"; null for everybody else. */
+  readonly origin: string | null;
+  /** The listener's `origins` name it. */
+  readonly originIsNamed: boolean;
   /**
    * Takes the bytes; `done` is called when they have left this process and the memory may be used again. `frameEnds` are
    * places in `bytes` where frames end, null where the transport did not ask for them.
@@ -21,6 +25,8 @@ export interface Transport {
   end(reason: EndReason): void;
   /** Ends it at once. */
   destroy(): void;
+  /** The client has logged in: its time limit is over. Until then there is one for everything together. */
+  loggedIn(): void;
 }
 
 /** Why a stream ends, for transports that tell the peer. */
@@ -30,12 +36,19 @@ export type EndReason = "normal" | "shutdown" | "error" | "unavailable";
 export interface TransportListener {
   /** The bytes do not change afterwards. */
   onData(chunk: Buffer): void;
+  /** The client has not logged in in time. There is a moment left to tell it why; then the stream is cut. */
+  onHandshakeTimeout(): void;
   /** The stream is over; nothing follows. */
   onClose(): void;
 }
 
-/** Accepts a transport, and returns who is told. Null where it is not wanted and was destroyed. */
-export type AcceptTransport = (transport: Transport) => TransportListener | null;
+/** Who is given what listeners bring. */
+export interface TransportAcceptor {
+  /** Accepts a transport, and returns who is told. Null where it is not wanted and was destroyed. */
+  accept(transport: Transport): TransportListener | null;
+  /** `listener` was told of the end. */
+  gone(listener: TransportListener): void;
+}
 
 /** An IPv4 address that came through an IPv6 socket, without the prefix; "unknown" for a socket that is gone. */
 export function plainAddress(address: string | undefined): string {
