@@ -27,7 +27,8 @@ function allowedDependencies(name: string): readonly string[] | "all" | null {
   if (name === "core" || name === "ctl") return [];
   if (/^[a-z]+-adapter$/.test(name)) return ["core", "transport"];
   if (/^storage-[a-z]+$/.test(name)) return ["core"];
-  if (name === "transport" || name === "management" || name === "testkit") return ["core"];
+  if (name === "management") return ["core", "transport"];
+  if (name === "transport" || name === "testkit") return ["core"];
   return name === "server" ? "all" : null;
 }
 

@@ -1,5 +1,5 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
-import { ConnectionSet, type ListenAddress, Listeners, type ListenOptions, type Transport } from "@jackalope/transport";
+import { type ListenAddress, type ListenOptions, ProtocolListener } from "@jackalope/transport";
 import { AmqpConnection, type ConnectionHost } from "./connection.ts";
 import {
   type AmqpAdapterOptions,
@@ -15,58 +15,42 @@ export class AmqpAdapter implements ConnectionHost {
   readonly logger: Logger;
   readonly limits: AmqpLimits;
   readonly identity: ServerIdentity;
-  readonly #listeners: Listeners;
-  readonly #connections = new ConnectionSet<AmqpConnection>();
+  readonly #listener: ProtocolListener<AmqpConnection>;
   readonly #unsubscribe: () => void;
-  #closing = false;
 
   constructor(options: AmqpAdapterOptions) {
     this.broker = options.broker;
     this.logger = options.logger ?? options.broker.logger;
     this.limits = { ...defaultAmqpLimits, ...options.limits };
     this.identity = { ...defaultServerIdentity, ...options.identity };
-    this.#listeners = new Listeners({
-      protocol: "AMQP",
-      logger: this.logger,
-      accept: (transport) => this.#accept(transport),
-      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
+    const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
+    this.#listener = new ProtocolListener({
+      ...{ protocol: "AMQP", logger: this.logger, clock: this.broker.clock, door: options.door },
+      ...{ handshakeTimeoutMs, shutdownTimeoutMs },
+      connect: (transport) => new AmqpConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#connections) connection.session.throttle();
+      for (const connection of this.#listener) connection.session.throttle();
     });
   }
 
   /** Sockets that are open now. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#listener.size;
   }
 
   /** Opens a listener. Without a host it takes every interface, IPv4 and IPv6. Rejects where the port is not to be had. */
   listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listen(options);
+    return this.#listener.listen(options);
   }
 
   /** Stops accepting, tells clients 320 CONNECTION_FORCED and waits for their goodbyes up to `shutdownTimeoutMs`. */
-  async close(): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
+  close(): Promise<void> {
     this.#unsubscribe();
-    const closed = this.#listeners.close();
-    await this.#connections.end(this.broker.clock, this.limits.shutdownTimeoutMs, (connection) => {
+    return this.#listener.close((connection) => {
       if (connection.session.state === "running") connection.session.closeForced("shutdown");
       else if (connection.session.state !== "closing") connection.destroy();
     });
-    await closed;
-  }
-
-  forget(connection: AmqpConnection): void {
-    this.#connections.delete(connection);
-  }
-
-  #accept(transport: Transport): AmqpConnection {
-    const connection = new AmqpConnection(transport, this);
-    this.#connections.add(connection);
-    return connection;
   }
 }
 

@@ -22,7 +22,6 @@ export interface ConnectionHost {
   readonly logger: Logger;
   readonly limits: AmqpLimits;
   readonly identity: ServerIdentity;
-  forget(connection: AmqpConnection): void;
 }
 
 /** connection.close-ok as it stands on the wire: all that matters once the stream of frames is lost. */
@@ -45,7 +44,7 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
   readonly #gate: ReadGate;
   readonly #stallWatch: StallWatch;
   #heartbeat: Heartbeat | null = null;
-  #timer: Timer | null;
+  #timer: Timer | null = null;
   /** Bytes of the protocol header so far, null once it is complete. */
   #header: Buffer | null = Buffer.alloc(0);
   /** The frames cannot be followed any more: only close-ok and the end of the socket count. */
@@ -65,7 +64,6 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     const { turn } = broker;
     this.#gate = new ReadGate({ turn, stream: transport, decoder: this.#decoder, outbox: this.outbox, owner: this });
     this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
-    this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
   // What the session asks for
@@ -87,7 +85,7 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
 
   /** The handshake is over: its time limit too. */
   established(): void {
-    this.#setTimer(null);
+    this.#transport.loggedIn();
   }
 
   startHeartbeat(seconds: number): void {
@@ -173,6 +171,11 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     this.#gate.push(frames);
   }
 
+  onHandshakeTimeout(): void {
+    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "handshake timed out, closing the socket");
+    this.destroy();
+  }
+
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
@@ -181,7 +184,6 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     this.#gate.end();
     this.outbox.close();
     this.session.socketClosed();
-    this.host.forget(this);
   }
 
   #awaitCloseOk(chunk: Buffer): void {
@@ -228,11 +230,6 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the socket");
     this.destroy();
     return false;
-  }
-
-  #handshakeTimedOut(): void {
-    this.host.logger.warn({ peer: this.peer }, "handshake timed out, closing the socket");
-    this.destroy();
   }
 
   #setTimer(timer: Timer | null): void {

@@ -1,4 +1,5 @@
 import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
+import type { Door } from "@jackalope/transport";
 
 /** Every bound of the AMQP adapter; the core's are in its own limits. docs/limits.md explains them. */
 export interface AmqpLimits extends OutboxBounds {
@@ -64,6 +65,8 @@ export interface AmqpAdapterOptions {
   readonly broker: Broker;
   /** Default: the broker's. */
   readonly logger?: Logger;
+  /** The way in that all listeners of the process share. Default: one that lets everybody in. */
+  readonly door?: Door;
   readonly limits?: Partial<AmqpLimits>;
   readonly identity?: Partial<ServerIdentity>;
 }

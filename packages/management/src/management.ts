@@ -1,6 +1,5 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Broker } from "@jackalope/core";
+import { type Broker, type Clock, type Logger, silentLogger, SystemClock } from "@jackalope/core";
+import { Door, HttpListeners } from "@jackalope/transport";
 import { fastify } from "fastify";
 import { addHealthRoutes, type Health } from "./health.ts";
 import { addMetricsRoutes } from "./metrics-route.ts";
@@ -13,7 +12,18 @@ export interface ManagementOptions {
   readonly storeHealthy: () => boolean;
   /** Clients refused so far because no broker served. */
   readonly refusedCount: () => number;
+  /** The way in that all listeners of the process share. Default: one that lets everybody in. */
+  readonly door?: Door;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /** Time that a request has to come. Default: 10,000. */
+  readonly handshakeTimeoutMs?: number;
 }
+
+/** Nobody has logged in here. */
+const bodyBytesMax = 64 * 1024;
 
 /** The HTTP side of a broker: health checks and metrics, on any number of addresses. */
 export interface Management {
@@ -25,32 +35,25 @@ export interface Management {
 
 /** Makes the HTTP side; it accepts nothing before `listen`. */
 export async function createManagement(options: ManagementOptions): Promise<Management> {
-  const app = fastify({ logger: false });
+  const app = fastify({ logger: false, bodyLimit: bodyBytesMax });
   addHealthRoutes(app, options.health);
-  addMetricsRoutes(app, options);
+  const { clock = new SystemClock(), logger = silentLogger, handshakeTimeoutMs = 10_000 } = options;
+  const { door = Door.open(clock, logger) } = options;
+  addMetricsRoutes(app, { ...options, door });
   await app.ready();
-  const servers: Server[] = [];
+  // fastify's own listen knows one address only, and no door.
+  const listeners = new HttpListeners({
+    ...{ name: "management", door, clock, logger, handshakeTimeoutMs },
+    onRequest: (request, response) => app.routing(request, response),
+  });
   return {
-    // fastify's own listen knows one address only.
-    async listen({ host, port }) {
-      const server = createServer((request, response) => app.routing(request, response));
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, resolve);
-      });
-      servers.push(server);
-      return { port: (server.address() as AddressInfo).port };
+    async listen(address) {
+      const { port } = await listeners.listen(address);
+      return { port };
     },
     async close() {
-      await Promise.all(servers.map(closeServer));
+      await listeners.close();
       await app.close();
     },
   };
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -1,4 +1,5 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
+import type { ProtocolListenerOptions } from "@jackalope/transport";
 import type { LoginTerms } from "./client-identity.ts";
 import {
   type AnonymousUser,
@@ -19,6 +20,8 @@ export class AdapterTerms implements LoginTerms {
   readonly defaultVirtualHost: string;
   readonly virtualHostInUserName: boolean;
   readonly exchange: string;
+  /** What its listener is made with. */
+  readonly listenerTerms: Omit<ProtocolListenerOptions<never>, "connect">;
 
   constructor(options: MqttAdapterOptions) {
     const { broker } = options;
@@ -29,6 +32,10 @@ export class AdapterTerms implements LoginTerms {
     this.defaultVirtualHost = options.defaultVirtualHost ?? defaultVirtualHost;
     this.virtualHostInUserName = options.virtualHostInUserName ?? true;
     this.exchange = options.exchange ?? defaultExchange;
+    const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
+    const { clock } = broker;
+    const { door } = options;
+    this.listenerTerms = { protocol: "MQTT", logger: this.logger, clock, door, handshakeTimeoutMs, shutdownTimeoutMs };
     broker.mqttExchange = this.exchange;
     if (this.exchange !== defaultExchange) writeTopicPathsOnly();
   }

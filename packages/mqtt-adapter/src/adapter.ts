@@ -1,10 +1,8 @@
 import type { VirtualHost } from "@jackalope/core/adapter";
 import {
-  ConnectionSet,
   type ListenAddress,
-  Listeners,
   type ListenOptions,
-  type Transport,
+  ProtocolListener,
   type WebSocketPortOptions,
 } from "@jackalope/transport";
 import { AdapterTerms } from "./adapter-terms.ts";
@@ -20,8 +18,7 @@ const systemTopicsIntervalMsDefault = 10_000;
 export class MqttAdapter extends AdapterTerms implements ConnectionHost {
   readonly traffic: Traffic = new Traffic();
   readonly #systemTopicsIntervalMs: number;
-  readonly #listeners: Listeners;
-  readonly #connections = new ConnectionSet<MqttConnection>();
+  readonly #listener: ProtocolListener<MqttConnection>;
   readonly #homes = new Map<VirtualHost, MqttVirtualHost>();
   readonly #unsubscribe: () => void;
   #closing: Promise<void> | null = null;
@@ -29,32 +26,30 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
   constructor(options: MqttAdapterOptions) {
     super(options);
     this.#systemTopicsIntervalMs = options.systemTopicsIntervalMs ?? systemTopicsIntervalMsDefault;
-    this.#listeners = new Listeners({
-      protocol: "MQTT",
-      logger: this.logger,
-      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
-      accept: (transport) => this.#accept(transport),
+    this.#listener = new ProtocolListener({
+      ...this.listenerTerms,
+      connect: (transport) => new MqttConnection(transport, this),
     });
     // Sessions, their timers and retained messages go on from the start, not from the first client's coming.
     for (const host of this.broker.virtualHosts.values()) this.home(host);
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#connections) connection.session.throttle();
+      for (const connection of this.#listener) connection.session.throttle();
     });
   }
 
   /** Clients that are connected now. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#listener.size;
   }
 
   /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
   listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listen(options);
+    return this.#listener.listen(options);
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
   listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
+    return this.#listener.listenWebSocket({ ...options, ...webSocketTerms });
   }
 
   /**
@@ -79,23 +74,10 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
     return home;
   }
 
-  forget(connection: MqttConnection): void {
-    this.#connections.delete(connection);
-  }
-
   async #close(): Promise<void> {
     this.#unsubscribe();
-    const closed = this.#listeners.close();
-    const { clock } = this.broker;
-    await this.#connections.end(clock, this.limits.shutdownTimeoutMs, ({ session }) => session.closeForced("shutdown"));
-    await closed;
+    await this.#listener.close(({ session }) => session.closeForced("shutdown"));
     for (const home of this.#homes.values()) home.close();
-  }
-
-  #accept(transport: Transport): MqttConnection {
-    const connection = new MqttConnection(transport, this);
-    this.#connections.add(connection);
-    return connection;
   }
 }
 

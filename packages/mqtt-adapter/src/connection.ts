@@ -25,7 +25,6 @@ export interface ConnectionHost extends LoginTerms {
   readonly traffic: Traffic;
   /** What MQTT has in a virtual host. */
   home(virtualHost: VirtualHost): MqttVirtualHost;
-  forget(connection: MqttConnection): void;
 }
 
 /**
@@ -42,7 +41,7 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
   readonly #stallWatch: StallWatch;
   readonly decoder: PacketDecoder;
   #keepAlive: KeepAlive | null = null;
-  #timer: Timer | null;
+  #timer: Timer | null = null;
   #ended = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -56,7 +55,6 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     const { turn } = broker;
     this.#gate = new ReadGate({ turn, stream: transport, decoder: this.decoder, outbox: this.outbox, owner: this });
     this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
-    this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
   /** `client -> server`, as RabbitMQ names connections. */
@@ -78,7 +76,7 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
 
   /** The client is logged in: its time limit is over, its packets may be larger. */
   established(keepAliveSeconds: number): void {
-    this.#setTimer(null);
+    this.transport.loggedIn();
     this.decoder.packetBytesMax = packetBytesMax(this.host.limits, this.host.broker.limits.messageBytesMax);
     // [MQTT-3.1.2-22]; 0 turns it off.
     if (keepAliveSeconds === 0) return;
@@ -137,6 +135,12 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     this.#gate.push(chunk);
   }
 
+  onHandshakeTimeout(): void {
+    if (this.session.loginTimedOut()) return;
+    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
+    this.destroy();
+  }
+
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
@@ -145,7 +149,6 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     this.#gate.end();
     this.outbox.close();
     this.session.transportClosed();
-    this.host.forget(this);
   }
 
   #pressure(over: boolean): void {
@@ -161,12 +164,6 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
     this.destroy();
     return false;
-  }
-
-  #handshakeTimedOut(): void {
-    if (this.session.loginTimedOut()) return;
-    this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
-    this.destroy();
   }
 
   #setTimer(timer: Timer | null): void {

@@ -1,4 +1,5 @@
 import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
+import type { Door } from "@jackalope/transport";
 
 /** Every bound of the MQTT adapter; the core's are in its own limits. docs/limits.md explains them. */
 export interface MqttLimits extends OutboxBounds {
@@ -85,6 +86,8 @@ export interface MqttAdapterOptions {
   readonly broker: Broker;
   /** Default: the broker's. */
   readonly logger?: Logger;
+  /** The way in that all listeners of the process share. Default: one that lets everybody in. */
+  readonly door?: Door;
   readonly limits?: Partial<MqttLimits>;
   /** Who a client is that names no user and shows no certificate. Default: nobody, such a client is refused. */
   readonly anonymousUser?: AnonymousUser | null;

@@ -25,7 +25,7 @@ export function createMqttRefuser(options: RefuserOptions): WebSocketRefuser {
       return (chunk) => refusal.onData(chunk);
     },
   });
-  return webSocketRefuser(listeners, webSocketTerms(defaultMqttLimits));
+  return webSocketRefuser(listeners, webSocketTerms);
 }
 
 /** The conversation with one client. */

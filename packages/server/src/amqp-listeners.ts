@@ -1,5 +1,6 @@
 import { type AmqpAdapter, createAmqpAdapter, type ListenOptions } from "@jackalope/amqp-adapter";
 import type { Broker } from "@jackalope/core";
+import type { Door } from "@jackalope/transport";
 import type { Config } from "./config/config.ts";
 import type { PortOpener } from "./port-opener.ts";
 
@@ -10,10 +11,11 @@ export interface AmqpPorts {
 }
 
 /** The adapter as the settings want it, with no port open yet. */
-export function configuredAmqpAdapter(broker: Broker, config: Config): AmqpAdapter {
+export function configuredAmqpAdapter(broker: Broker, config: Config, door: Door): AmqpAdapter {
   const { heartbeat, frameMax, channelMax, handshakeTimeout } = config;
   return createAmqpAdapter({
     broker,
+    door,
     limits: {
       heartbeatSeconds: Math.round(heartbeat / 1000),
       frameBytesMax: frameMax,

@@ -1,12 +1,14 @@
-import type { Broker } from "@jackalope/core";
+import { type Broker, SystemClock } from "@jackalope/core";
 import { createManagement, type Management } from "@jackalope/management";
 import { LeaseLostError } from "@jackalope/storage-redis";
+import type { Door } from "@jackalope/transport";
 import { boundedLogger } from "./bounded-logger.ts";
 import { type BrokerState, healthOf, refusalReason } from "./broker-state.ts";
 import type { Config } from "./config/config.ts";
 import { Entrance } from "./entrance.ts";
 import { type BrokerParts, Leadership, type ProtocolPorts } from "./leadership.ts";
 import { listenEverywhere } from "./listen-everywhere.ts";
+import { openDoor } from "./open-door.ts";
 import { isShared } from "./open-storage.ts";
 import { serverVersion } from "./server-version.ts";
 
@@ -49,6 +51,9 @@ const holdMs = 60_000;
 export class BrokerLife implements RunningBroker {
   readonly #config: Config;
   readonly #options: LifeOptions;
+  /** Goes on while no broker does. */
+  readonly #clock = new SystemClock();
+  readonly #door: Door;
   readonly #entrance: Entrance;
   #state: BrokerState = { kind: "starting" };
   #management: Management | null = null;
@@ -61,7 +66,10 @@ export class BrokerLife implements RunningBroker {
   constructor(config: Config, options: LifeOptions) {
     this.#config = config;
     this.#options = { ...options, logger: boundedLogger(options.logger) };
-    this.#entrance = new Entrance(config, this.#options.logger, () => refusalReason(this.#state));
+    const { logger } = this.#options;
+    this.#door = openDoor(config, this.#clock, logger);
+    const parts = { logger, clock: this.#clock, door: this.#door };
+    this.#entrance = new Entrance(config, parts, () => refusalReason(this.#state));
   }
 
   get broker(): Broker {
@@ -101,6 +109,11 @@ export class BrokerLife implements RunningBroker {
     }
   }
 
+  /** Reads the TLS files anew, for clients that come from now on. */
+  reloadTls(): void {
+    this.#entrance.reloadTls();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -129,19 +142,23 @@ export class BrokerLife implements RunningBroker {
     const lost = new Promise<never>((_, reject) => {
       lose = reject;
     });
-    const leadership: Leadership = new Leadership(this.#config, this.#options, {
-      onStandby: (leader) => {
-        this.#enter({ kind: "standby", leader });
-        this.#options.logger.info({ leader, ...portFields(this.ports) }, "standby: another broker leads");
+    const leadership: Leadership = new Leadership(
+      this.#config,
+      { ...this.#options, door: this.#door },
+      {
+        onStandby: (leader) => {
+          this.#enter({ kind: "standby", leader });
+          this.#options.logger.info({ leader, ...portFields(this.ports) }, "standby: another broker leads");
+        },
+        onUnreachable: (reason) => this.#enter({ kind: "unreachable", reason }),
+        onLease: () => {
+          startedAtMs = performance.now();
+          this.#enter({ kind: "starting" });
+        },
+        onLeaseLost: lose,
+        onBroken: lose,
       },
-      onUnreachable: (reason) => this.#enter({ kind: "unreachable", reason }),
-      onLease: () => {
-        startedAtMs = performance.now();
-        this.#enter({ kind: "starting" });
-      },
-      onLeaseLost: lose,
-      onBroken: lose,
-    });
+    );
     this.#leadership = leadership;
     const serving = leadership
       .open()
@@ -193,6 +210,8 @@ export class BrokerLife implements RunningBroker {
       health: () => healthOf(this.#state, this.#storeHealthy, this.#broker?.alarms.raised ?? []),
       storeHealthy: () => this.#storeHealthy,
       refusedCount: () => this.#entrance.refusedCount,
+      ...{ door: this.#door, clock: this.#clock, logger: this.#options.logger },
+      handshakeTimeoutMs: this.#config.handshakeTimeout,
     });
     this.#managementPort = await listenEverywhere(this.#management, bind, managementPort, "managementPort");
   }
@@ -212,6 +231,7 @@ export class BrokerLife implements RunningBroker {
     } finally {
       await this.#entrance.close();
       await this.#management?.close();
+      this.#clock.close();
       clearInterval(hold);
     }
   }

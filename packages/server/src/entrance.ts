@@ -1,8 +1,16 @@
-import { type Logger, SystemClock } from "@jackalope/core";
+import type { Clock, Logger } from "@jackalope/core";
+import type { Door } from "@jackalope/transport";
 import type { Config } from "./config/config.ts";
 import type { Leadership, ProtocolPorts } from "./leadership.ts";
 import { PortOpener } from "./port-opener.ts";
 import { Refusers } from "./refusers.ts";
+
+/** What an entrance shares with the rest of the process. */
+export interface EntranceParts {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly door: Door;
+}
 
 /** The ports of a broker, on which either its adapters listen or refusers do. They stay the same from one to the other. */
 export class Entrance {
@@ -11,7 +19,8 @@ export class Entrance {
   readonly #reason: () => string;
   readonly #opener: PortOpener;
   /** Conversations with refused clients go on while no broker does. */
-  readonly #clock = new SystemClock();
+  readonly #clock: Clock;
+  readonly #door: Door;
   #refusers: Refusers | null = null;
   /** Clients refused before the present refusers were made. */
   #refusedBefore = 0;
@@ -19,9 +28,11 @@ export class Entrance {
   #opening: Promise<unknown> = Promise.resolve();
 
   /** `reason` is what refused clients are told. Throws StartError where the TLS files are no good. */
-  constructor(config: Config, logger: Logger, reason: () => string) {
+  constructor(config: Config, parts: EntranceParts, reason: () => string) {
     this.#config = config;
-    this.#logger = logger;
+    this.#logger = parts.logger;
+    this.#clock = parts.clock;
+    this.#door = parts.door;
     this.#reason = reason;
     this.#opener = new PortOpener(config);
   }
@@ -39,7 +50,10 @@ export class Entrance {
   /** Refuses clients, unless that is so already. Throws StartError where a port is not to be had. */
   async refuse(): Promise<void> {
     if (this.#refusers !== null) return;
-    this.#refusers = new Refusers(this.#config, { logger: this.#logger, clock: this.#clock, reason: this.#reason });
+    this.#refusers = new Refusers(this.#config, {
+      ...{ logger: this.#logger, clock: this.#clock, door: this.#door },
+      reason: this.#reason,
+    });
     await this.#open(this.#refusers);
   }
 
@@ -53,6 +67,16 @@ export class Entrance {
     await this.#open(leadership);
   }
 
+  /** Reads the TLS files anew; the old ones stay where these are no good. */
+  reloadTls(): void {
+    try {
+      const changed = this.#opener.reloadTls();
+      this.#logger.info({}, changed ? "TLS files read again" : "there are no TLS files to read again");
+    } catch (error) {
+      this.#logger.error({ error: (error as Error).message }, "cannot use the TLS files; those from before stay");
+    }
+  }
+
   /** Resolves when nobody is about to open a port: who is closed before would leave it open. */
   async settled(): Promise<void> {
     await this.#opening;
@@ -61,7 +85,6 @@ export class Entrance {
   /** Ends the refusing. Adapters are closed by who made them. */
   async close(): Promise<void> {
     await this.#refusers?.close();
-    this.#clock.close();
   }
 
   async #open(listener: Pick<Leadership, "listen">): Promise<void> {

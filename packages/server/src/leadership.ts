@@ -3,6 +3,7 @@ import { Broker, type Clock, type Limits, type Logger, SystemClock } from "@jack
 import type { StorageEngine } from "@jackalope/core/storage";
 import { LeaseLostError } from "@jackalope/storage-redis";
 import type { StompAdapter } from "@jackalope/stomp-adapter";
+import type { Door } from "@jackalope/transport";
 import { AlarmMonitor } from "./alarm-monitor.ts";
 import { type AmqpPorts, configuredAmqpAdapter, listenAmqp } from "./amqp-listeners.ts";
 import type { Config } from "./config/config.ts";
@@ -52,6 +53,7 @@ export class Leadership {
   readonly #logger: Logger;
   readonly #onBroken: (error: Error) => void;
   readonly #clock: Clock;
+  readonly #door: Door;
   readonly #storage: StorageEngine;
   #opening: Promise<Broker> | null = null;
   #broker: Broker | null = null;
@@ -62,8 +64,9 @@ export class Leadership {
   #closing: Promise<void> | null = null;
 
   /** Throws StartError where the store cannot be opened. */
-  constructor(config: Config, parts: BrokerParts, events: LeadershipEvents) {
+  constructor(config: Config, parts: BrokerParts & { readonly door: Door }, events: LeadershipEvents) {
     this.#config = config;
+    this.#door = parts.door;
     this.#onBroken = events.onBroken;
     this.#logger = parts.logger;
     this.#clock = parts.clock ?? new SystemClock();
@@ -118,10 +121,10 @@ export class Leadership {
     const { mqttPort, mqttTlsPort, mqttWsPort, mqttWssPort } = this.#config;
     const hasMqtt = [mqttPort, mqttTlsPort, mqttWsPort, mqttWssPort].some((port) => port !== "off");
     this.#adapters = {
-      amqp: configuredAmqpAdapter(broker, this.#config),
+      amqp: configuredAmqpAdapter(broker, this.#config, this.#door),
       // Sessions, retained messages and `$SYS/` are there where somebody may come for them.
-      mqtt: hasMqtt ? await configuredMqttAdapter(broker, this.#config) : null,
-      stomp: configuredStompAdapter(broker, this.#config),
+      mqtt: hasMqtt ? await configuredMqttAdapter(broker, this.#config, this.#door) : null,
+      stomp: configuredStompAdapter(broker, this.#config, this.#door),
     };
     return broker;
   }

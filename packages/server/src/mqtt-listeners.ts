@@ -6,6 +6,7 @@ import {
   type MqttAdapterOptions,
   type MqttLimits,
 } from "@jackalope/mqtt-adapter";
+import type { Door } from "@jackalope/transport";
 import type { Config } from "./config/config.ts";
 import type { PortOpener } from "./port-opener.ts";
 
@@ -22,10 +23,11 @@ export interface MqttPorts {
 export type MqttServer = Pick<MqttAdapter, "listen" | "listenWebSocket" | "close">;
 
 /** The adapter as the settings want it, with no port open yet. */
-export async function configuredMqttAdapter(broker: Broker, config: Config): Promise<MqttServer> {
+export async function configuredMqttAdapter(broker: Broker, config: Config, door: Door): Promise<MqttServer> {
   const { mqttAnonymousUser: name, mqttAnonymousPassword: password } = config;
   const options: MqttAdapterOptions = {
     broker,
+    door,
     limits: limitsOf(config),
     anonymousUser: name === "off" ? null : { name, password },
     defaultVirtualHost: config.mqttVhost,

@@ -1,5 +1,4 @@
-import type { TlsOptions } from "node:tls";
-import type { ListenAddress, ListenOptions } from "@jackalope/transport";
+import { type ListenAddress, type ListenOptions, TlsSource } from "@jackalope/transport";
 import type { Config, Port } from "./config/config.ts";
 import { listenEverywhere } from "./listen-everywhere.ts";
 import { readTls } from "./read-tls.ts";
@@ -16,12 +15,21 @@ export class PortOpener {
   readonly #config: Config;
   /** What was opened before: a free port stays the same one for who takes it next. */
   readonly #found = new Map<PortKey, number>();
-  readonly #tls: TlsOptions | undefined;
+  readonly #tls: TlsSource | undefined;
 
   /** Throws StartError where the TLS files are no good. */
   constructor(config: Config) {
     this.#config = config;
-    this.#tls = readTls(config);
+    const tls = readTls(config);
+    this.#tls = tls === undefined ? undefined : new TlsSource(tls);
+  }
+
+  /** Reads the TLS files anew, for clients that come from now on; false where none are set. Throws StartError. */
+  reloadTls(): boolean {
+    const tls = readTls(this.#config);
+    if (this.#tls === undefined || tls === undefined) return false;
+    this.#tls.replace(tls);
+    return true;
   }
 
   /** The port that is open now, null where it is off. Throws StartError. */

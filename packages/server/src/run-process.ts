@@ -14,7 +14,8 @@ const surprisedEndMsMax = 20_000;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The life of the jackalope command: reads the settings, runs the broker, ends with SIGTERM or SIGINT. Exit codes: 0
+ * The life of the jackalope command: reads the settings, runs the broker, reads the TLS files
+ * anew with SIGHUP, ends with SIGTERM or SIGINT. Exit codes: 0
  * after a clean end, 1 where it could not start (one line on standard error says why), could not write the last commit
  * or could not go on (the log's last lines say why), 128 + the signal's number where a second signal cut the end short.
  */
@@ -74,6 +75,8 @@ function endOnSignals(life: BrokerLife, log: StandardLog): void {
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
+  // Without a listener it would end the process.
+  process.on("SIGHUP", () => life.reloadTls());
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Broker } from "@jackalope/core";
 import { createStompAdapter, type ListenOptions, type StompAdapter } from "@jackalope/stomp-adapter";
+import type { Door } from "@jackalope/transport";
 import type { Config } from "./config/config.ts";
 import type { PortOpener } from "./port-opener.ts";
 import { serverVersion } from "./server-version.ts";
@@ -14,10 +15,11 @@ export interface StompPorts {
 }
 
 /** The adapter as the settings want it, with no port open yet. */
-export function configuredStompAdapter(broker: Broker, config: Config): StompAdapter {
+export function configuredStompAdapter(broker: Broker, config: Config, door: Door): StompAdapter {
   const { stompAnonymousUser: name, stompAnonymousPassword: password, stompBodyMax, handshakeTimeout } = config;
   return createStompAdapter({
     broker,
+    door,
     limits: { bodyBytesMax: stompBodyMax, handshakeTimeoutMs: handshakeTimeout },
     anonymousUser: name === "off" ? null : { name, password },
     server: `Jackalope/${serverVersion}`,

@@ -1,10 +1,8 @@
 import type { Broker, Logger } from "@jackalope/core/adapter";
 import {
-  ConnectionSet,
   type ListenAddress,
-  Listeners,
   type ListenOptions,
-  type Transport,
+  ProtocolListener,
   type WebSocketPortOptions,
 } from "@jackalope/transport";
 import { type ConnectionHost, StompConnection } from "./connection.ts";
@@ -19,10 +17,8 @@ export class StompAdapter implements ConnectionHost {
   readonly anonymousUser: AnonymousUser | null;
   readonly defaultVirtualHost: string;
   readonly server: string;
-  readonly #listeners: Listeners;
-  readonly #connections = new ConnectionSet<StompConnection>();
+  readonly #listener: ProtocolListener<StompConnection>;
   readonly #unsubscribe: () => void;
-  #closing = false;
 
   constructor(options: StompAdapterOptions) {
     this.broker = options.broker;
@@ -31,52 +27,36 @@ export class StompAdapter implements ConnectionHost {
     this.anonymousUser = options.anonymousUser ?? null;
     this.defaultVirtualHost = options.defaultVirtualHost ?? "/";
     this.server = options.server ?? "Jackalope";
-    this.#listeners = new Listeners({
-      protocol: "STOMP",
-      logger: this.logger,
-      accept: (transport) => this.#accept(transport),
-      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
+    const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
+    this.#listener = new ProtocolListener({
+      ...{ protocol: "STOMP", logger: this.logger, clock: this.broker.clock, door: options.door },
+      ...{ handshakeTimeoutMs, shutdownTimeoutMs },
+      connect: (transport) => new StompConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#connections) connection.session.throttle();
+      for (const connection of this.#listener) connection.session.throttle();
     });
   }
 
   /** Clients that are connected now. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#listener.size;
   }
 
   /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
   listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listen(options);
+    return this.#listener.listen(options);
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/stomp`. */
   listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
-    return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
+    return this.#listener.listenWebSocket({ ...options, ...webSocketTerms });
   }
 
   /** Stops accepting, tells clients by an ERROR frame and waits for them to go, up to `shutdownTimeoutMs`. */
-  async close(): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
+  close(): Promise<void> {
     this.#unsubscribe();
-    const closed = this.#listeners.close();
-    await this.#connections.end(this.broker.clock, this.limits.shutdownTimeoutMs, (connection) => {
-      connection.session.closeForced("shutdown");
-    });
-    await closed;
-  }
-
-  forget(connection: StompConnection): void {
-    this.#connections.delete(connection);
-  }
-
-  #accept(transport: Transport): StompConnection {
-    const connection = new StompConnection(transport, this);
-    this.#connections.add(connection);
-    return connection;
+    return this.#listener.close(({ session }) => session.closeForced("shutdown"));
   }
 }
 

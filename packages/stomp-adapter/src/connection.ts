@@ -23,7 +23,6 @@ export interface ConnectionHost {
   readonly anonymousUser: AnonymousUser | null;
   readonly defaultVirtualHost: string;
   readonly server: string;
-  forget(connection: StompConnection): void;
 }
 
 /**
@@ -42,7 +41,7 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
   readonly #stallWatch: StallWatch;
   readonly decoder: FrameDecoder;
   #heartbeat: Heartbeat | null = null;
-  #timer: Timer | null;
+  #timer: Timer | null = null;
   /** Ends of the frames in the outbox, for transports that send them one by one. */
   #frameEnds: number[] | null;
   #ended = false;
@@ -60,7 +59,6 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
     const { turn } = broker;
     this.#gate = new ReadGate({ turn, stream: transport, decoder: this.decoder, outbox: this.outbox, owner: this });
     this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
-    this.#timer = broker.clock.after(limits.handshakeTimeoutMs, () => this.#handshakeTimedOut());
   }
 
   // What the session asks for
@@ -83,7 +81,7 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
   /** The client is logged in: its time limit is over, its frames may be larger. */
   established(sendMs: number, receiveMs: number): void {
     const { broker, limits } = this.host;
-    this.#setTimer(null);
+    this.transport.loggedIn();
     this.decoder.bodyBytesMax = Math.min(limits.bodyBytesMax, broker.limits.messageBytesMax);
     if (sendMs === 0 && receiveMs === 0) return;
     const silenceMsMin = this.transport.kind === "WebSocket" ? limits.webSocketSilenceMsMin : 0;
@@ -157,6 +155,11 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
     this.#gate.push(chunk);
   }
 
+  onHandshakeTimeout(): void {
+    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
+    this.destroy();
+  }
+
   onClose(): void {
     this.#ended = true;
     this.#setTimer(null);
@@ -165,7 +168,6 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
     this.#gate.end();
     this.outbox.close();
     this.session.transportClosed();
-    this.host.forget(this);
   }
 
   #pressure(over: boolean): void {
@@ -185,11 +187,6 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
     } else return true;
     this.destroy();
     return false;
-  }
-
-  #handshakeTimedOut(): void {
-    this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
-    this.destroy();
   }
 
   #setTimer(timer: Timer | null): void {

@@ -1,4 +1,5 @@
 import { type Broker, defaultOutboxBounds, type Logger, type OutboxBounds } from "@jackalope/core/adapter";
+import type { Door } from "@jackalope/transport";
 
 /** Every bound of the STOMP adapter; the core's are in its own limits. docs/limits.md explains them. */
 export interface StompLimits extends OutboxBounds {
@@ -66,6 +67,8 @@ export interface StompAdapterOptions {
   readonly broker: Broker;
   /** Default: the broker's. */
   readonly logger?: Logger;
+  /** The way in that all listeners of the process share. Default: one that lets everybody in. */
+  readonly door?: Door;
   readonly limits?: Partial<StompLimits>;
   /** Who a client is that names no user. Default: nobody, such a client is refused. */
   readonly anonymousUser?: AnonymousUser | null;

@@ -28,7 +28,7 @@ export function createStompRefuser(options: RefuserOptions): WebSocketRefuser {
       };
     },
   });
-  return webSocketRefuser(listeners, webSocketTerms(limits));
+  return webSocketRefuser(listeners, webSocketTerms);
 }
 
 /** 1.0 has no escapes: what any client can read. */

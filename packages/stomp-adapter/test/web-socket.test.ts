@@ -84,11 +84,6 @@ describe("a WebSocket", () => {
     await wrong.expect("ERROR");
     await wrong.end();
     expect(wrong.closeCode).toBe(1008);
-    const large = await fixture.webSocket();
-    await large.login();
-    large.send(Buffer.alloc(200_000, 0x0a));
-    await large.end();
-    expect(large.closeCode).toBe(1009);
     const last = await fixture.webSocket();
     await last.login();
     const closing = fixture.adapter.close();
@@ -96,6 +91,21 @@ describe("a WebSocket", () => {
     await last.end();
     expect(last.closeCode).toBe(1001);
     await closing;
+  });
+
+  it.each([
+    ["in one message, with its length", { "content-length": 100_001 }, 200_000],
+    ["in one message, without its length", {}, 200_000],
+    ["in many messages", {}, 1000],
+  ])("that brings too large a frame %s gets its ERROR", async (_how, length, messageBytes) => {
+    const fixture = await startAdapter({ limits: { bodyBytesMax: 100_000 } });
+    const large = await fixture.webSocket();
+    await large.login();
+    const bytes = frame("SEND", { destination: "/topic/a", ...length }, "x".repeat(100_001));
+    for (let at = 0; at < bytes.length; at += messageBytes) large.send(bytes.subarray(at, at + messageBytes));
+    expect((await large.expect("ERROR")).headers.message).toBe("Frame too large");
+    await large.end();
+    expect(large.closeCode).toBe(1008);
   });
 });
 

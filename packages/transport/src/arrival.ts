@@ -34,7 +34,8 @@ export class Arrival {
   static enter(socket: Socket, options: ArrivalOptions): Arrival | null {
     const address = plainAddress(socket.remoteAddress);
     // A socket without an address was gone before it was looked at.
-    if (address !== "unknown" && options.door.enter(options.kind, address)) return new Arrival(socket, address, options);
+    if (address !== "unknown" && options.door.enter(options.kind, address))
+      return new Arrival(socket, address, options);
     socket.on("error", () => undefined);
     socket.destroy();
     return null;

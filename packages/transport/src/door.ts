@@ -1,4 +1,5 @@
 import type { Clock, Logger, Timer } from "@jackalope/core/adapter";
+import { defaultDoorLimits } from "./door-limits.ts";
 
 /** Who comes: a client of a protocol, or whoever looks after the broker (health checks, metrics). */
 export type VisitorKind = "client" | "management";
@@ -19,9 +20,6 @@ export interface DoorOptions {
   /** Sockets of one address whose clients have not logged in. */
   readonly unauthenticatedPerAddressMax: number;
 }
-
-/** Sockets of `management` that are taken beyond the bound: a full broker is no dead one, and must be able to say so. */
-export const managementReserve = 32;
 
 const logIntervalMs = 1000;
 
@@ -96,7 +94,7 @@ export class Door {
 
   #refusalOf(kind: VisitorKind, address: string): DoorRefusal | null {
     const { connectionsMax, descriptorsMax, unauthenticatedPerAddressMax } = this.#options;
-    const count = this.#socketCount - (kind === "management" ? managementReserve : 0);
+    const count = this.#socketCount - (kind === "management" ? defaultDoorLimits.managementReserve : 0);
     if (descriptorsMax !== null && count >= descriptorsMax) return "descriptors";
     if (count >= connectionsMax) return "connections";
     return (this.#unauthenticated.get(address) ?? 0) >= unauthenticatedPerAddressMax ? "address" : null;

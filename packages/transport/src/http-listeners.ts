@@ -4,7 +4,7 @@ import type { Clock, Logger } from "@jackalope/core/adapter";
 import { AcceptingPort } from "./accepting-port.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Door } from "./door.ts";
-import { headerBytesMax } from "./http-bounds.ts";
+import { defaultDoorLimits } from "./door-limits.ts";
 import type { ListenAddress } from "./listen-options.ts";
 
 export interface HttpListenersOptions {
@@ -29,10 +29,13 @@ export class HttpListeners {
     this.#options = options;
     // Node looks for requests that do not end only twice a minute: arrivals have a limit of their own.
     const timeouts = { headersTimeout: 0, requestTimeout: 0 };
-    this.#server = createServer({ ...timeouts, maxHeaderSize: headerBytesMax }, (request, response) => {
-      this.#limit(request, response);
-      options.onRequest(request, response);
-    });
+    this.#server = createServer(
+      { ...timeouts, maxHeaderSize: defaultDoorLimits.httpHeadBytesMax },
+      (request, response) => {
+        this.#limit(request, response);
+        options.onRequest(request, response);
+      },
+    );
     // An answer that nobody reads.
     this.#server.timeout = options.handshakeTimeoutMs;
   }

@@ -1,6 +1,7 @@
 /** Byte streams for protocol adapters: TCP, TLS and WebSocket behind one interface, and the listeners that bring them. */
 export { ConnectionSet } from "./connection-set.ts";
-export { Door, type DoorOptions, type DoorRefusal, managementReserve } from "./door.ts";
+export { Door, type DoorOptions, type DoorRefusal } from "./door.ts";
+export { defaultDoorLimits, type DoorLimits } from "./door-limits.ts";
 export type {
   ListenAddress,
   ListenOptions,

@@ -1,3 +1,4 @@
+import type { TlsOptions } from "node:tls";
 import type { TlsSource } from "./tls-source.ts";
 
 /**
@@ -14,8 +15,8 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Speaks TLS where given. */
-  readonly tls?: TlsSource;
+  /** Speaks TLS where given; with a source it may change meanwhile. */
+  readonly tls?: TlsOptions | TlsSource;
 }
 
 /** A port for WebSocket, as people configure it. */

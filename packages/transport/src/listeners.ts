@@ -6,6 +6,7 @@ import type { Door } from "./door.ts";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
 import { SocketTransport } from "./socket-transport.ts";
 import { TlsLayer } from "./tls-layer.ts";
+import { TlsSource } from "./tls-source.ts";
 import type { TransportAcceptor, Transport, TransportListener } from "./transport.ts";
 import { WebSocketLayer } from "./web-socket-layer.ts";
 
@@ -67,7 +68,7 @@ export class Listeners {
     const { protocol: name, logger, clock, door, handshakeTimeoutMs } = this.#options;
     let take = (arrival: Arrival): void => above(arrival.socket, arrival);
     if (options.tls !== undefined) {
-      const layer = new TlsLayer(options.tls, handshakeTimeoutMs, logger, above);
+      const layer = new TlsLayer(TlsSource.of(options.tls), handshakeTimeoutMs, logger, above);
       this.#tlsLayers.push(layer);
       take = (arrival) => layer.take(arrival);
     }

@@ -9,6 +9,11 @@ export class TlsSource {
     this.#options = options;
   }
 
+  /** Options that do not change stand for a source. */
+  static of(source: TlsOptions | TlsSource): TlsSource {
+    return source instanceof TlsSource ? source : new TlsSource(source);
+  }
+
   get options(): TlsOptions {
     return this.#options;
   }

@@ -32,7 +32,9 @@ export function handshakeAnswer({ headers }: IncomingMessage, known: readonly st
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
     "Connection: Upgrade",
-    `Sec-WebSocket-Accept: ${createHash("sha1").update(key + keySuffix).digest("base64")}`,
+    `Sec-WebSocket-Accept: ${createHash("sha1")
+      .update(key + keySuffix)
+      .digest("base64")}`,
     ...(subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
   ];
   return `${lines.join("\r\n")}\r\n\r\n`;
@@ -40,6 +42,11 @@ export function handshakeAnswer({ headers }: IncomingMessage, known: readonly st
 
 /** The answer that makes none of it. */
 export function handshakeRefused({ status, header }: HandshakeRefusal): string {
-  const lines = [`HTTP/1.1 ${status}`, "Connection: close", "Content-Length: 0", ...(header === undefined ? [] : [header])];
+  const lines = [
+    `HTTP/1.1 ${status}`,
+    "Connection: close",
+    "Content-Length: 0",
+    ...(header === undefined ? [] : [header]),
+  ];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }

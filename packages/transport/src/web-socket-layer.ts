@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "@jackalope/core/adapter";
 import type { Arrival } from "./arrival.ts";
-import { headerBytesMax } from "./http-bounds.ts";
+import { defaultDoorLimits } from "./door-limits.ts";
 import type { WebSocketListenOptions } from "./listen-options.ts";
 import type { TransportAcceptor } from "./transport.ts";
 import { handshakeAnswer, handshakeRefusal, handshakeRefused } from "./web-socket-handshake.ts";
@@ -32,11 +32,14 @@ export class WebSocketLayer {
     this.#origins = new Set(options.origins);
     // Time limits are the arrivals'.
     const noTimeouts = { headersTimeout: 0, requestTimeout: 0 };
-    this.#server = createServer({ ...noTimeouts, maxHeaderSize: headerBytesMax }, (request, response) => {
-      const known = this.#paths.has(pathOf(request));
-      response.writeHead(known ? 426 : 404, { connection: "close", upgrade: "websocket" });
-      response.end(known ? `This is a WebSocket endpoint for ${protocol}.\n` : "Not found.\n");
-    });
+    this.#server = createServer(
+      { ...noTimeouts, maxHeaderSize: defaultDoorLimits.httpHeadBytesMax },
+      (request, response) => {
+        const known = this.#paths.has(pathOf(request));
+        response.writeHead(known ? 426 : 404, { connection: "close", upgrade: "websocket" });
+        response.end(known ? `This is a WebSocket endpoint for ${protocol}.\n` : "Not found.\n");
+      },
+    );
     this.#server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrade(request, socket, head);
     });

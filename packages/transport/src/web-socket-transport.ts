@@ -1,7 +1,13 @@
 import type { Socket } from "node:net";
 import type { Arrival } from "./arrival.ts";
 import { peerNameOf } from "./peer-name.ts";
-import { type TransportAcceptor, type EndReason, plainAddress, type Transport, type TransportListener } from "./transport.ts";
+import {
+  type TransportAcceptor,
+  type EndReason,
+  plainAddress,
+  type Transport,
+  type TransportListener,
+} from "./transport.ts";
 import { WebSocketDecoder, type WebSocketHandler } from "./web-socket-decoder.ts";
 import { closeFrame, encodeMessages, messageHeader, pongFrame } from "./web-socket-encoder.ts";
 import type { WebSocketFraming } from "./listen-options.ts";
@@ -53,7 +59,13 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
   /** Whether the messages that leave are binary whatever they hold; null until the client's first message decides it. */
   #binary: boolean | null;
 
-  constructor(socket: Socket, arrival: Arrival, framing: WebSocketFraming, page: PageOrigin, acceptor: TransportAcceptor) {
+  constructor(
+    socket: Socket,
+    arrival: Arrival,
+    framing: WebSocketFraming,
+    page: PageOrigin,
+    acceptor: TransportAcceptor,
+  ) {
     this.#socket = socket;
     this.#arrival = arrival;
     this.remoteAddress = arrival.address;

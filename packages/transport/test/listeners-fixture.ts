@@ -1,13 +1,22 @@
 import { type LogFields, silentLogger } from "@jackalope/core/adapter";
-import { until } from "@jackalope/testkit";
+import { FakeClock, until } from "@jackalope/testkit";
 import { afterEach } from "vitest";
-import { type EndReason, Listeners, type Transport, type WebSocketListenOptions } from "../src/index.ts";
+import {
+  Door,
+  type EndReason,
+  Listeners,
+  type Transport,
+  type TransportListener,
+  type WebSocketListenOptions,
+} from "../src/index.ts";
 
 /** The server's side of one stream: it keeps what came. */
 export interface Accepted {
   readonly transport: Transport;
   readonly chunks: Buffer[];
   closed: boolean;
+  /** The time for the login is over. */
+  timedOut: boolean;
 }
 
 /** Listeners of a protocol that keeps what comes, gone with the test. */
@@ -16,6 +25,7 @@ export interface ListenersFixture {
   readonly accepted: Accepted[];
   /** Warnings and worse. */
   readonly log: string[];
+  readonly clock: FakeClock;
   /** The first stream that came, as soon as there is one. */
   first(): Promise<Accepted>;
 }
@@ -31,30 +41,37 @@ export function cleanUp(cleanup: () => Promise<void> | void): void {
   cleanups.push(cleanup);
 }
 
-export function openListeners(options: { refuse?: boolean } = {}): ListenersFixture {
+export const handshakeTimeoutMs = 60_000;
+
+export function openListeners(options: { refuse?: boolean; door?: Door } = {}): ListenersFixture {
+  const clock = new FakeClock();
   const log: string[] = [];
   const accepted: Accepted[] = [];
   const keep = (fields: LogFields, text: string): void => {
     log.push(`${text} ${JSON.stringify(fields)}`);
   };
+  const accept = (transport: Transport): TransportListener | null => {
+    if (options.refuse === true) {
+      transport.destroy();
+      return null;
+    }
+    const one: Accepted = { transport, chunks: [], closed: false, timedOut: false };
+    accepted.push(one);
+    return {
+      onData: (chunk) => one.chunks.push(chunk),
+      onHandshakeTimeout: () => {
+        one.timedOut = true;
+      },
+      onClose: () => {
+        one.closed = true;
+      },
+    };
+  };
+  const logger = { ...silentLogger, warn: keep, error: keep };
   const listeners = new Listeners({
-    protocol: "TEST",
-    logger: { ...silentLogger, warn: keep, error: keep },
-    handshakeTimeoutMs: 60_000,
-    accept: (transport) => {
-      if (options.refuse === true) {
-        transport.destroy();
-        return null;
-      }
-      const one: Accepted = { transport, chunks: [], closed: false };
-      accepted.push(one);
-      return {
-        onData: (chunk) => one.chunks.push(chunk),
-        onClose: () => {
-          one.closed = true;
-        },
-      };
-    },
+    ...{ protocol: "TEST", logger, clock, handshakeTimeoutMs },
+    door: options.door ?? Door.open(clock, logger),
+    acceptor: { accept, gone: () => undefined },
   });
   cleanUp(() => {
     for (const { transport } of accepted) transport.destroy();
@@ -66,7 +83,7 @@ export function openListeners(options: { refuse?: boolean } = {}): ListenersFixt
     if (one === undefined) throw new Error("nobody was accepted");
     return one;
   };
-  return { listeners, accepted, log, first };
+  return { listeners, accepted, log, clock, first };
 }
 
 /** Where the tests' WebSocket listeners listen unless they say otherwise. */
@@ -75,7 +92,6 @@ export const webSocketOptions: WebSocketListenOptions = {
   port: 0,
   paths: ["/ws", "/other"],
   subprotocols: ["v2.test", "v1.test"],
-  messageBytesMax: 100_000,
   framing: "frames",
 };
 

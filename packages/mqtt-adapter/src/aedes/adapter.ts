@@ -1,10 +1,8 @@
 import { BrokerError, type VirtualHost } from "@jackalope/core/adapter";
 import {
-  ConnectionSet,
   type ListenAddress,
-  Listeners,
   type ListenOptions,
-  type Transport,
+  ProtocolListener,
   type WebSocketPortOptions,
 } from "@jackalope/transport";
 import { AdapterTerms } from "../adapter-terms.ts";
@@ -16,40 +14,37 @@ import type { TransportStream } from "./transport-stream.ts";
 
 /** Listens for MQTT 3.1 and 3.1.1 as the native adapter does, and has aedes serve it: a server a virtual host. */
 export class AedesAdapter extends AdapterTerms implements ConnectionHost {
-  readonly #listeners: Listeners;
-  readonly #connections = new ConnectionSet<AedesConnection>();
+  readonly #listener: ProtocolListener<AedesConnection>;
   readonly #servers = new Map<VirtualHost, Promise<HostServer>>();
   readonly #unsubscribe: () => void;
   #closing: Promise<void> | null = null;
 
   constructor(options: MqttAdapterOptions) {
     super(options);
-    this.#listeners = new Listeners({
-      protocol: "MQTT",
-      logger: this.logger,
-      handshakeTimeoutMs: this.limits.handshakeTimeoutMs,
-      accept: (transport) => this.#accept(transport),
+    this.#listener = new ProtocolListener({
+      ...this.listenerTerms,
+      connect: (transport) => new AedesConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#connections) connection.throttle();
+      for (const connection of this.#listener) connection.throttle();
     });
   }
 
   /** Clients that are connected now. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#listener.size;
   }
 
   /** Opens a listener for TCP, or TLS. Without a host it takes every interface. Rejects where the port is not to be had. */
   async listen(options: ListenOptions): Promise<readonly ListenAddress[]> {
     await this.#startServers();
-    return this.#listeners.listen(options);
+    return this.#listener.listen(options);
   }
 
   /** Opens a listener for WebSocket, on the paths `/ws` and `/mqtt`. Rejects where the port is not to be had. */
   async listenWebSocket(options: WebSocketPortOptions): Promise<readonly ListenAddress[]> {
     await this.#startServers();
-    return this.#listeners.listenWebSocket({ ...options, ...webSocketTerms(this.limits) });
+    return this.#listener.listenWebSocket({ ...options, ...webSocketTerms });
   }
 
   /** Stops accepting and ends the clients, whose wills are published. Sessions stay for the next start. */
@@ -64,10 +59,6 @@ export class AedesAdapter extends AdapterTerms implements ConnectionHost {
     const server = await this.#server(virtualHost);
     if (this.#closing !== null) throw new Error("the broker is shutting down");
     server.serve(stream);
-  }
-
-  forget(connection: AedesConnection): void {
-    this.#connections.delete(connection);
   }
 
   /** Sessions that are away get their messages from the start, not from the first client's coming. */
@@ -102,16 +93,11 @@ export class AedesAdapter extends AdapterTerms implements ConnectionHost {
 
   async #close(): Promise<void> {
     this.#unsubscribe();
-    const closed = this.#listeners.close();
+    // aedes ends them, with their wills.
+    const closed = this.#listener.close(() => undefined);
     for (const starting of this.#servers.values()) await (await starting).close();
-    await this.#connections.end(this.broker.clock, this.limits.shutdownTimeoutMs, (connection) => connection.destroy());
+    for (const connection of this.#listener) connection.destroy();
     await closed;
-  }
-
-  #accept(transport: Transport): AedesConnection {
-    const connection = new AedesConnection(transport, this);
-    this.#connections.add(connection);
-    return connection;
   }
 }
 

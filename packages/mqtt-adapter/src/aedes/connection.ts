@@ -18,8 +18,10 @@ export interface ConnectionHost extends LoginTerms {
   readonly exchange: string;
   /** Gives a client that has logged in to the aedes server of its virtual host. */
   serve(stream: TransportStream, virtualHost: string): Promise<void>;
-  forget(connection: AedesConnection): void;
 }
+
+/** Pieces in which what comes during the login is kept. */
+const heldChunksMax = 16;
 
 type Phase = "connecting" | "authenticating" | "serving" | "ended";
 
@@ -48,7 +50,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
   #stream: TransportStream | null = null;
   /** What came before aedes has the connection. */
   #held: Buffer[] = [];
-  #timer: Timer | null;
+  #timer: Timer | null = null;
   #published = false;
   #streamFull = false;
   #paused = false;
@@ -58,7 +60,6 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#transport = transport;
     this.peer = `${transport.remoteAddress}:${transport.remotePort}`;
     this.#decoder = new PacketDecoder(host.limits.connectPacketBytesMax, this);
-    this.#timer = host.broker.clock.after(host.limits.handshakeTimeoutMs, () => this.destroy());
   }
 
   /** Makes the core's side of the client, once aedes knows what it is called. Throws MqttError. */
@@ -94,10 +95,14 @@ export class AedesConnection implements TransportListener, PacketHandler {
   onData(chunk: Buffer): void {
     if (this.#phase === "ended") return;
     this.#decoder.push(chunk);
-    if (this.#stream === null) this.#held.push(chunk);
+    if (this.#stream === null) this.#hold(chunk);
     if (!this.#decode() || this.#stream === null) return;
     if (!this.#stream.push(chunk)) this.#streamFull = true;
     this.#applyPause();
+  }
+
+  onHandshakeTimeout(): void {
+    this.destroy();
   }
 
   onClose(): void {
@@ -106,7 +111,6 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#timer = null;
     this.#held = [];
     this.#decoder.drop();
-    this.host.forget(this);
     const stream = this.#stream;
     if (stream === null) return;
     // What is still to be read may be a DISCONNECT, without which the will is published.
@@ -151,8 +155,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
       return;
     }
     this.#phase = "serving";
-    this.#timer?.cancel();
-    this.#timer = null;
+    this.#transport.loggedIn();
     this.#decoder.packetBytesMax = packetBytesMax(host.limits, host.broker.limits.messageBytesMax);
     this.#decoder.stopped = false;
     if (!this.#decode()) return;
@@ -171,6 +174,12 @@ export class AedesConnection implements TransportListener, PacketHandler {
     });
   }
 
+  /** A packet that comes byte by byte must not cost a buffer for each. */
+  #hold(chunk: Buffer): void {
+    this.#held.push(chunk);
+    if (this.#held.length > heldChunksMax) this.#held = [Buffer.concat(this.#held)];
+  }
+
   /** False where the bytes were no packets. */
   #decode(): boolean {
     try {
@@ -187,7 +196,6 @@ export class AedesConnection implements TransportListener, PacketHandler {
     if (this.#phase === "ended") return;
     const answers = this.#phase !== "serving" && this.#decoder.levelKnown;
     this.#phase = "ended";
-    this.#timer?.cancel();
     const known = error instanceof MqttError ? error : null;
     const reason = known?.message ?? "internal error";
     const fields = { peer: this.peer, clause: known?.clause ?? "", reason };

@@ -1,4 +1,5 @@
 import { defaultLimits } from "@jackalope/core";
+import { defaultDoorLimits } from "@jackalope/transport";
 import type { Config } from "./config.ts";
 import { limitKeys } from "./limit-keys.ts";
 import { listenerKeys } from "./listener-keys.ts";
@@ -160,7 +161,9 @@ export const configKeys: ConfigKeys = {
     section: "AMQP",
     kind: duration(100, 3_600_000),
     default: 10_000,
-    description: "Time that a client has from connecting to an open connection.",
+    description:
+      "Time that a client of any protocol has from connecting to the end of its login, TLS and WebSocket included, and a " +
+      "request over HTTP to come.",
   },
   stompAnonymousUser: {
     section: "STOMP",
@@ -227,6 +230,14 @@ export const configKeys: ConfigKeys = {
       "and, from MQTT, `x-origin-client-id`. It costs time for each message.",
   },
   ...limitKeys,
+  unauthenticatedPerAddressMax: {
+    section: "Limits",
+    kind: count(1, 1_000_000_000),
+    default: defaultDoorLimits.unauthenticatedPerAddressMax,
+    description:
+      "Connections of one address that have not logged in yet. A newer one is closed. Where all clients come from one " +
+      "address, that of a proxy for instance, it bounds how many may log in at the same time.",
+  },
 };
 
 /** The names of all settings. */

@@ -84,6 +84,7 @@ export interface Config extends ConfigurableLimits {
   readonly tlsCa: string;
   readonly originHeaders: boolean;
   readonly sessionsAcrossUsers: boolean;
+  readonly unauthenticatedPerAddressMax: number;
 }
 
 /** The bounds of the core that may be set by their own names. */

@@ -5,7 +5,11 @@ import { bytes, count } from "./value-kinds.ts";
 
 /** The bounds of the core as settings. Their defaults are the core's own. */
 export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey<number> } = {
-  connectionsMax: counted("connectionsMax", "Connections over all listeners."),
+  connectionsMax: counted(
+    "connectionsMax",
+    "Connections over all listeners, logged in or not. A newer one is closed. The descriptors of the process, less a " +
+      "reserve for the store, may be fewer and count then.",
+  ),
   userNameBytesMax: counted("userNameBytesMax", "Bytes of a user's name."),
   passwordBytesMax: counted("passwordBytesMax", "Bytes of a password. A longer one is refused at login."),
   loginDelayMsMax: counted(

@@ -100,8 +100,8 @@ export const coreRows: LimitRows<Limits> = {
   },
   connectionsMax: {
     setting: "connectionsMax",
-    counts: "connections over all listeners",
-    atBound: "530; ERROR; CONNACK 0x97",
+    counts: "connections over all listeners, logged in or not",
+    atBound: "a newer one is closed; with `connectionsMax` of an embedded core 530, ERROR, CONNACK 0x97",
   },
   userNameBytesMax: {
     setting: "userNameBytesMax",

@@ -2,8 +2,10 @@ import { defaultAmqpLimits } from "@jackalope/amqp-adapter";
 import { defaultLimits } from "@jackalope/core";
 import { defaultMqttLimits } from "@jackalope/mqtt-adapter";
 import { defaultStompLimits } from "@jackalope/stomp-adapter";
+import { defaultDoorLimits } from "@jackalope/transport";
 import { amqpRows } from "./amqp-rows.ts";
 import { coreRows } from "./core-rows.ts";
+import { doorRows } from "./door-rows.ts";
 import { fixedRows, fixedValues } from "./fixed-rows.ts";
 import { limitTable, settingTable } from "./limit-row.ts";
 import { aedesNames, mqttRows } from "./mqtt-rows.ts";
@@ -43,6 +45,10 @@ export function limitsPage(): string {
       "quarters of their bytes are of messages that nobody needs any more, the others are moved together. Without a spill folder\n" +
       "(an embedded broker that keeps nothing, or `spill-dir` `off`) transient messages and those of transient and exclusive\n" +
       "queues stay in memory, as unacknowledged ones do in any case: their bound is `memory-high-watermark`.\n",
+    "## Of the way in\n",
+    "Before it has logged in a client costs 64 KiB at most, over TCP, TLS and WebSocket: the bounds of its first frames are\n" +
+      "below. Sockets refused at the door are a counter, `jackalope_sockets_refused_total`, and at most one log line a second.\n",
+    limitTable(doorRows, { ...defaultDoorLimits }),
     "## Of the AMQP connection\n",
     limitTable(amqpRows, { ...defaultAmqpLimits }),
     "## Of the STOMP connection\n",
