@@ -221,6 +221,7 @@ export class Broker implements BrokerParts {
   /** Closes every connection, commits what is buffered and closes the storage engine. Adapters close before. */
   async close(): Promise<void> {
     this.#endConnections(() => true, "shutdown");
+    await this.turn.finishActs();
     this.turn.end();
     await this.store.spillArea?.close();
     await this.store.engine.close();

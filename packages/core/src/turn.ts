@@ -55,6 +55,8 @@ export class Turn {
   /** Counts the turns. */
   number = 0;
   readonly #clock: Clock | null;
+  /** Acts under way that are done in slices: see `LongAct`. */
+  longActs = 0;
   readonly #flushBudget: TurnBudget;
   #flushedAtMs = 0;
   readonly #waiting = new WaitingLine<TurnWaiter>();
@@ -129,6 +131,15 @@ export class Turn {
     this.#keeps = false;
     this.budget.renew();
     if (behind || this.#waiting.length > 0) this.#schedule();
+  }
+
+  /** Resolves when no long act is under way: at the end nobody else is waiting. */
+  async finishActs(): Promise<void> {
+    while (this.longActs > 0) {
+      this.end();
+      // Whoever waited for one may begin the next.
+      await null;
+    }
   }
 
   // Each fails alone: what others gathered in this turn is theirs.

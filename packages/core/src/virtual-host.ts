@@ -134,6 +134,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const keys = [route.routingKey];
     if (extraRoutes !== undefined) for (const extra of extraRoutes) keys.push(extra.routingKey);
     routeInto(this, route.source, keys, readHeaders, routing, route.topic);
+    this.turn.budget.left -= routing.compared;
     return [...routing.queues];
   }
 
@@ -206,6 +207,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const routing = newRouting();
     const { routingKey, topic } = copy.route;
     routeInto(this, exchange, [routingKey, ...copy.extraKeys], () => headers, routing, topic);
+    this.turn.budget.left -= routing.compared;
     const targets = [...routing.queues].filter((target) => reason === "rejected" || !this.#cycles(headers, target));
     if (targets.length > 0) this.publishTo(targets, copy);
     else if (routing.queues.size === 0) this.totals.dropped.unroutable++;

@@ -5,6 +5,7 @@ import type { Matcher } from "./matcher.ts";
 /** Fanout exchanges: every binding matches. */
 export class FanoutMatcher implements Matcher {
   readonly readsHeaders = false;
+  readonly compared = 0;
   readonly #bindings = new Set<Binding>();
 
   add(binding: Binding): void {

@@ -19,6 +19,10 @@ export class HeadersMatcher implements Matcher {
   readonly readsHeaders = true;
   readonly #conditions = new Map<Binding, Condition>();
 
+  get compared(): number {
+    return this.#conditions.size;
+  }
+
   add(binding: Binding): void {
     this.#conditions.set(binding, conditionOf(binding.arguments));
   }

@@ -5,6 +5,7 @@ import type { Matcher } from "./matcher.ts";
 /** Direct exchanges: the routing key equals the binding key. */
 export class KeyMatcher implements Matcher {
   readonly readsHeaders = false;
+  readonly compared = 0;
   readonly #byKey = new Map<string, Set<Binding>>();
 
   add(binding: Binding): void {

@@ -14,11 +14,13 @@ export interface Routing {
   readonly queues: Set<Queue>;
   /** True where an exchange on the way looked at headers, so that the outcome holds for this message only. */
   readsHeaders: boolean;
+  /** Bindings that were compared with the message one by one. */
+  compared: number;
 }
 
 /** An empty outcome to route into. */
 export function newRouting(): Routing {
-  return { queues: new Set(), readsHeaders: false };
+  return { queues: new Set(), readsHeaders: false, compared: 0 };
 }
 
 /**
@@ -79,6 +81,7 @@ function follow(
   };
   if (exchange.matcher.readsHeaders) into.readsHeaders = true;
   const { matcher } = exchange;
+  into.compared += matcher.compared;
   matcher.match(subject.key, matcher.readsHeaders ? headers() : emptyFieldTable, found, subject.topic);
   return led;
 }

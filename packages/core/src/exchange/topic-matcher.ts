@@ -30,6 +30,7 @@ class TrieNode {
  */
 export class TopicMatcher implements Matcher {
   readonly readsHeaders = false;
+  readonly compared = 0;
   readonly #root = new TrieNode();
   readonly #filters = new TopicFilterTree<Binding>();
   #filterCount = 0;

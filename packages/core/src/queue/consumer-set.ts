@@ -48,6 +48,8 @@ class PriorityLevel {
 export class ConsumerSet {
   /** How often a consumer joined the round: filtered queues look again when one did. */
   joins = 0;
+  /** Consumers that the last `pick` asked. */
+  tried = 0;
   readonly #all = new Set<Consumer>();
   /** Highest priority first; an empty level stays for its consumers to rejoin. */
   #levels: PriorityLevel[] = [];
@@ -121,9 +123,11 @@ export class ConsumerSet {
 
   /** As `peek`, passing over those whose filter refuses the message. */
   pick(message: Message): Consumer | null {
+    this.tried = 0;
     for (const { next } of this.#levels) {
       let consumer = next;
       while (consumer !== null) {
+        this.tried++;
         if (consumer.wants(message)) return consumer;
         consumer = consumer.following === next ? null : consumer.following;
       }

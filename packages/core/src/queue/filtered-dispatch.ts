@@ -13,6 +13,8 @@ export interface FilteredQueue {
   hasExpired(entry: QueueEntry): boolean;
   /** False where the turn's time is over; `run` is called again in a later one. */
   mayDeliver(): boolean;
+  /** Takes units of the turn's budget. */
+  spend(units: number): void;
 }
 
 /**
@@ -32,6 +34,12 @@ export class FilteredDispatch {
   /** The consumers that had joined the round by then. */
   #joinsSeen = 0;
   #running = false;
+  /** The turn's time was over before every message was looked at. */
+  #interrupted = false;
+  /** Messages at the beginning that this look has passed by: one in several turns does not begin anew each time. */
+  #passed = 0;
+  /** How many of them are still to be passed by again. */
+  #passing = 0;
 
   constructor(queue: FilteredQueue, skippedMax: number) {
     this.#queue = queue;
@@ -45,15 +53,17 @@ export class FilteredDispatch {
 
   /** True where a new entry, of which there is none like it waiting before, went to a consumer or to nobody at all. */
   takes(entry: QueueEntry): boolean {
-    const { ready, consumers } = this.#queue;
+    const { ready } = this.#queue;
     if (this.#isUnwanted(entry.message)) {
       this.#queue.settle(entry);
       return true;
     }
     if (this.#changed) this.run();
+    // Older ones that nobody has looked at yet come first.
+    if (this.#interrupted) return false;
     // Beyond the horizon: nobody looks so far.
     if (ready.count >= this.#skippedMax) return false;
-    const consumer = consumers.pick(entry.message);
+    const consumer = this.#pick(entry.message);
     if (consumer === null) return false;
     this.#queue.deliverTo(consumer, entry);
     return true;
@@ -62,9 +72,13 @@ export class FilteredDispatch {
   /** Gives every message within the horizon to the first consumer in the round that wants it. */
   run(): void {
     const { ready, consumers } = this.#queue;
-    if (this.#running || (!this.#changed && consumers.joins === this.#joinsSeen)) return;
+    if (this.#running) return;
+    if (!this.#changed && !this.#interrupted && consumers.joins === this.#joinsSeen) return;
+    if (this.#changed || consumers.joins !== this.#joinsSeen) this.#passed = 0;
     this.#running = true;
     this.#changed = false;
+    this.#interrupted = false;
+    this.#passing = this.#passed;
     this.#joinsSeen = consumers.joins;
     let skippable = this.#skippedMax;
     const { lists } = ready;
@@ -80,17 +94,33 @@ export class FilteredDispatch {
   #offer(entry: QueueEntry): "taken" | "left" | "enough" {
     const { consumers } = this.#queue;
     if (consumers.peek() === null) return "enough";
+    if (this.#passing > 0) {
+      this.#passing--;
+      return "left";
+    }
     if (!this.#queue.mayDeliver()) {
-      this.#changed = true;
+      this.#interrupted = true;
       return "enough";
     }
     // It goes when its turn at the head comes, as everywhere.
-    if (this.#queue.hasExpired(entry)) return "left";
-    const consumer = consumers.pick(entry.message);
+    if (this.#queue.hasExpired(entry)) return this.#pass();
+    const consumer = this.#pick(entry.message);
     if (consumer !== null) this.#queue.deliverTo(consumer, entry);
     else if (this.#isUnwanted(entry.message)) this.#queue.settle(entry);
-    else return "left";
+    else return this.#pass();
     return "taken";
+  }
+
+  #pick(message: Message): Consumer | null {
+    const { consumers } = this.#queue;
+    const consumer = consumers.pick(message);
+    this.#queue.spend(consumers.tried);
+    return consumer;
+  }
+
+  #pass(): "left" {
+    this.#passed++;
+    return "left";
   }
 
   /** True where every consumer refuses the message and says that nobody else needs it. */

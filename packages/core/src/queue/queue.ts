@@ -16,6 +16,9 @@ import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import type { ReadyList } from "./ready-list.ts";
 import { ReadyMessages } from "./ready-messages.ts";
 
+/** Messages that are dropped in one go whatever the turn's time: as many as one publish makes too many. */
+const droppedAtOnce = 64;
+
 /** A copy of so many bytes, 4 KiB, is a unit of the turn's budget. */
 const bytesPerUnitShift = 12;
 
@@ -88,6 +91,10 @@ export class Queue implements FilteredQueue, TurnWaiter {
   #expiryAwaitsPage = false;
   #pageWaiters: (() => void)[] = [];
   #waitsForTurn = false;
+  /** More has run out than a turn has time for. */
+  #expiryUnfinished = false;
+  /** A get waits for what has run out before its message to be dropped. */
+  #getWaits = false;
   /** To be dead-lettered when it is certain that nobody else has done so. */
   #dying: { readonly entry: QueueEntry; readonly reason: DeathReason }[] = [];
 
@@ -247,9 +254,20 @@ export class Queue implements FilteredQueue, TurnWaiter {
     return false;
   }
 
+  spend(units: number): void {
+    this.#host.turn.budget.left -= units;
+  }
+
   takeTurn(): void {
     this.#waitsForTurn = false;
-    if (!this.deleted) this.dispatch();
+    if (this.deleted) return;
+    if (this.#bounded) this.#dropOverflow();
+    this.dispatch();
+    if (this.#expiryUnfinished) this.dropExpired();
+    if (this.#getWaits) {
+      this.#getWaits = false;
+      this.#wakePageWaiters();
+    }
   }
 
   /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
@@ -265,7 +283,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     for (const resolve of waiters) resolve();
   }
 
-  /** Resolves when messages that are being read back, or withheld, may be there; `take` returns null until then. */
+  /** Resolves when messages that are being read back, or withheld, or behind many that ran out, may be there; `take` returns null until then. */
   whenPagedIn(): Promise<void> {
     return new Promise((resolve) => this.#pageWaiters.push(resolve));
   }
@@ -285,6 +303,10 @@ export class Queue implements FilteredQueue, TurnWaiter {
       if (entry === null) return null;
       if (!this.hasExpired(entry)) return entry;
       this.#die(entry, "expired");
+      if (!this.mayDeliver()) {
+        this.#getWaits = true;
+        return null;
+      }
     }
     return null;
   }
@@ -373,6 +395,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   dropExpired(): void {
     this.#expiryAtMs = 0;
     this.#expiryAwaitsPage = false;
+    this.#expiryUnfinished = false;
     if (this.#keepsDead) return;
     for (const list of this.ready.lists) this.#dropExpiredOf(list);
     if (this.ready.count === 0) this.#mayExpire = false;
@@ -382,6 +405,10 @@ export class Queue implements FilteredQueue, TurnWaiter {
     for (let atMs = list.headExpiresAtMs; atMs !== 0; atMs = list.headExpiresAtMs) {
       if (atMs > this.#host.store.clock.nowMs()) {
         this.#watchExpiry(atMs);
+        return;
+      }
+      if (!this.mayDeliver()) {
+        this.#expiryUnfinished = true;
         return;
       }
       const entry = list.shift();
@@ -447,7 +474,8 @@ export class Queue implements FilteredQueue, TurnWaiter {
     const over = (): boolean =>
       (lengthMax >= 0 && this.ready.count > lengthMax) ||
       (lengthBytesMax >= 0 && this.ready.bodyBytes > lengthBytesMax);
-    while (over()) {
+    for (let dropped = 0; over(); dropped++) {
+      if (dropped >= droppedAtOnce && !this.mayDeliver()) return;
       const entry = this.ready.first()?.shift() ?? null;
       if (entry === null) return;
       this.#die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
