@@ -32,7 +32,7 @@ export {
 export { LastConversion } from "./last-conversion.ts";
 export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
-export { atOnce, inSlices, LongAct, type Steps } from "./long-act.ts";
+export { inSlices, type Steps } from "./long-act.ts";
 export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
 export { isLongerThan, nameBytesMax, topicBytesMax } from "./name-bounds.ts";

@@ -138,7 +138,7 @@ export class Turn {
     while (this.longActs > 0) {
       this.end();
       // Whoever waited for one may begin the next.
-      await null;
+      await Promise.resolve();
     }
   }
 

@@ -16,12 +16,22 @@ describe("inSlices", () => {
   test("small acts are over at once, whatever was done in the turn before", () => {
     const turn = new Turn(new HurriedClock(), 2);
     while (turn.budget.take());
-    expect(inSlices(turn, counting(255, () => {}))).toBe(255);
+    expect(
+      inSlices(
+        turn,
+        counting(255, () => {}),
+      ),
+    ).toBe(255);
     expect(turn.longActs).toBe(0);
   });
 
   test("without a clock everything is over at once", () => {
-    expect(inSlices(new Turn(), counting(100_000, () => {}))).toBe(100_000);
+    expect(
+      inSlices(
+        new Turn(),
+        counting(100_000, () => {}),
+      ),
+    ).toBe(100_000);
   });
 
   test("long ones go on in later turns, in rotation with others, and keep the order of their steps", async () => {

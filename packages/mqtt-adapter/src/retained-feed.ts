@@ -5,6 +5,7 @@ import {
   Route,
   type Timer,
   topicIsPlain,
+  type TurnWaiter,
   type VirtualHost,
 } from "@jackalope/core/adapter";
 import { mqttFormat, type Qos } from "./mapping.ts";
@@ -12,7 +13,6 @@ import { exactTopicProperty } from "./private-properties.ts";
 import { propertyIds } from "./property-ids.ts";
 import type { Retained } from "./retained-record.ts";
 import type { RetainedSearch, RetainedStore } from "./retained-store.ts";
-import type { SlicedTask, SliceResult } from "./sliced-work.ts";
 import type { Subscription } from "./subscription.ts";
 import type { SystemTopics } from "./system-topics.ts";
 import { variableByteIntegerBytes, writeVariableByteInteger } from "./variable-byte-integer.ts";
@@ -31,6 +31,12 @@ export interface FeedParts {
   readonly originId?: number;
 }
 
+/** What a step has come to: the next can follow at once, something else has to happen first, or there is none left. */
+type StepResult = "more" | "waits" | "done";
+
+/** A feed that is short had better not wait for whole turns of those that are long. */
+const stepsPerTurn = 128;
+
 /** Ready messages of the queue from which on the feed waits for the client to take some. */
 const readyMessagesMax = 2048;
 const readyBytesMax = 1024 * 1024;
@@ -42,7 +48,7 @@ const waitMsMax = 500;
  * before what comes later and a persistent session does not lose them, and bit by bit, so that a hundred thousand of
  * them neither fill the queue nor keep other clients waiting. It begins in a later turn.
  */
-export class RetainedFeed implements SlicedTask {
+export class RetainedFeed implements TurnWaiter {
   readonly #parts: FeedParts;
   readonly #found: Iterator<Retained | null>;
   readonly #readyMax: number;
@@ -61,7 +67,7 @@ export class RetainedFeed implements SlicedTask {
     const { lengthMax, transientLengthMax } = parts.queue.options;
     const bounds = [lengthMax, transientLengthMax].filter((bound) => bound >= 0);
     this.#readyMax = Math.max(1, Math.min(readyMessagesMax, ...bounds.map((bound) => bound >> 1)));
-    parts.retained.work.add(this);
+    parts.host.turn.wait(this);
   }
 
   /** Sends no more. What is in the queue stays there. */
@@ -81,33 +87,44 @@ export class RetainedFeed implements SlicedTask {
     this.#whenLong = run;
   }
 
-  run(steps: number): SliceResult {
-    if (this.#ended) return "done";
+  takeTurn(): void {
     const { host, queue, retained } = this.#parts;
-    if (queue.deleted) return this.#done();
+    if (this.#ended || retained.closed) return;
+    if (queue.deleted) {
+      this.#done();
+      return;
+    }
     // Another broker may have replaced what is retained here.
     const { ownership } = host.store;
     if (!ownership.check()) {
-      ownership.whenCertain(() => retained.work.add(this));
-      return "waits";
+      ownership.whenCertain(() => host.turn.wait(this));
+      return;
     }
-    const result = this.#send(steps);
+    const result = this.#send();
+    if (result === "more") host.turn.wait(this);
     if (result !== "done" && this.#whenLong !== null) {
       this.#whenLong();
       this.#whenLong = null;
     }
-    return result;
   }
 
-  #send(steps: number): SliceResult {
-    const { host, queue } = this.#parts;
-    for (let step = 0; step < steps; step++) {
-      if (this.#queueIsFull()) return this.#wait();
-      const next = this.#found.next();
-      if (next.done === true) return this.#done();
-      this.#moved = true;
-      if (next.value !== null) host.publishTo([queue], this.#messageOf(next.value));
+  #send(): StepResult {
+    const { budget } = this.#parts.host.turn;
+    for (let step = 0; step < stepsPerTurn; step++) {
+      const result = this.#step();
+      if (result !== "more") return result;
+      if (!budget.take()) break;
     }
+    return "more";
+  }
+
+  #step(): StepResult {
+    const { host, queue } = this.#parts;
+    if (this.#queueIsFull()) return this.#wait();
+    const next = this.#found.next();
+    if (next.done === true) return this.#done();
+    this.#moved = true;
+    if (next.value !== null) host.publishTo([queue], this.#messageOf(next.value));
     return "more";
   }
 
@@ -116,19 +133,19 @@ export class RetainedFeed implements SlicedTask {
     return ready.count >= this.#readyMax || ready.bodyBytes >= readyBytesMax;
   }
 
-  #wait(): SliceResult {
-    const { host, retained } = this.#parts;
+  #wait(): StepResult {
+    const { host } = this.#parts;
     // A client that is away may stay away for days.
     this.#waitMs = this.#moved ? waitMsMin : Math.min(2 * this.#waitMs, waitMsMax);
     this.#moved = false;
     this.#timer = host.store.clock.after(this.#waitMs, () => {
       this.#timer = null;
-      retained.work.add(this);
+      host.turn.wait(this);
     });
     return "waits";
   }
 
-  #done(): SliceResult {
+  #done(): StepResult {
     this.#ended = true;
     this.#whenDone?.();
     return "done";

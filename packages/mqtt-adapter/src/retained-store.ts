@@ -1,4 +1,4 @@
-import type { Lsn, Message, Timer, VirtualHost } from "@jackalope/core/adapter";
+import { inSlices, type Lsn, type Message, type Timer, type VirtualHost } from "@jackalope/core/adapter";
 import {
   decodeRetained,
   encodeRetained,
@@ -8,7 +8,6 @@ import {
   type RetainedRecord,
   retainedRecordBytes,
 } from "./retained-record.ts";
-import { SlicedWork } from "./sliced-work.ts";
 import { TopicIndex } from "./topic-index.ts";
 
 export type { Retained } from "./retained-record.ts";
@@ -60,8 +59,8 @@ const sweepIntervalMs = 5000;
 export class RetainedStore {
   /** The topic exchange that topics are routing keys of. */
   readonly exchange: string;
-  /** For those who send many messages. */
-  readonly work: SlicedWork = new SlicedWork();
+  /** Nothing more is sent or removed. */
+  closed = false;
   readonly #host: VirtualHost;
   readonly #limits: RetainedLimits;
   readonly #index = new TopicIndex<RetainedEntry>();
@@ -162,7 +161,7 @@ export class RetainedStore {
   close(): void {
     this.#sweep?.cancel();
     this.#sweep = null;
-    this.work.close();
+    this.closed = true;
   }
 
   #enter(topic: string, record: Buffer, originId: number): void {
@@ -206,9 +205,17 @@ export class RetainedStore {
 
   #removeExpired(): void {
     this.#sweep = null;
+    const { turn, store } = this.#host;
+    const sweeping = inSlices(turn, this.#removingExpired());
+    if (sweeping instanceof Promise) store.containment.watch("background", sweeping);
+  }
+
+  *#removingExpired(): Generator<void, void> {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.#expiring) {
+      if (this.closed) return;
       if (!this.#hasExpired(entry)) nextMs = Math.min(nextMs, entry.expiresAtMs);
+      yield;
     }
     if (nextMs !== Number.POSITIVE_INFINITY) this.#watch(nextMs);
   }

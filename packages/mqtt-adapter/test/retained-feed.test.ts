@@ -137,7 +137,7 @@ describe("a feed of retained messages", () => {
     await until(() => total > 0);
     for (const each of many) each.cancel();
     // One slice of each of the others at most was before it.
-    expect(total).toBeLessThanOrEqual(20 * 32 + 1);
+    expect(total).toBeLessThanOrEqual(20 * 128 + 1);
     const { length } = delivered;
     await turn();
     await turn();
