@@ -12,7 +12,7 @@ const stepsAtOnce = 256;
  *
  * What others do meanwhile comes between two steps, so whoever writes the steps sees to it that they may.
  */
-export class LongAct<Result = void> implements TurnWaiter {
+class LongAct<Result = void> implements TurnWaiter {
   readonly #turn: Turn;
   readonly #steps: Steps<Result>;
   #resolve: ((result: Result) => void) | null = null;
@@ -65,12 +65,4 @@ export class LongAct<Result = void> implements TurnWaiter {
 /** Does `steps`, in slices where they are many: see `LongAct`. */
 export function inSlices<Result = void>(turn: Turn, steps: Steps<Result>): Result | Promise<Result> {
   return new LongAct(turn, steps).begin();
-}
-
-/** Does all of `steps` now: for what nobody waits behind, and for few of them. */
-export function atOnce<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
 }

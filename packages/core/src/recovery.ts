@@ -81,7 +81,7 @@ export class Recovery implements RecoveryVisitor {
     for (const { host, key, value } of this.#mended.splice(0)) host.store.put(key, value);
     for (const [queue, host] of this.#hosts) {
       this.#target.containment.run("recovery", () => {
-        queue.dropExpired();
+        queue.expiry.drop();
         host.queueUsed(queue);
       });
     }

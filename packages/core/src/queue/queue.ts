@@ -1,5 +1,4 @@
 import type { Consumer } from "../channel/consumer.ts";
-import type { Timer } from "../clock.ts";
 import { resourceName } from "../errors.ts";
 import type { Binding } from "../exchange/binding.ts";
 import type { FieldTable } from "../field-value.ts";
@@ -8,12 +7,12 @@ import type { Lsn, StoredMessage } from "../storage-engine.ts";
 import type { TurnWaiter } from "../turn.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
+import { type ExpiringQueue, ExpiryWatch } from "./expiry-watch.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { ParkedMessages } from "./parked-messages.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
-import type { ReadyList } from "./ready-list.ts";
 import { ReadyMessages } from "./ready-messages.ts";
 
 /** Messages that are dropped in one go whatever the turn's time: as many as one publish makes too many. */
@@ -49,7 +48,7 @@ export interface QueueIdentity {
  *     refuses      full, and the overflow rule says to tell the publisher
  *     enqueue      copied, stored by then, delivered or kept ready
  */
-export class Queue implements FilteredQueue, TurnWaiter {
+export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   readonly kind = "queue" as const;
   readonly id: number;
   readonly name: string;
@@ -69,6 +68,8 @@ export class Queue implements FilteredQueue, TurnWaiter {
   readonly filtered: FilteredDispatch;
   /** What a fault keeps from being handed on. */
   readonly parked: ParkedMessages;
+  /** When messages run out. */
+  readonly expiry: ExpiryWatch;
   /** Bindings that lead here. */
   readonly incoming: Set<Binding> = new Set();
   /** True where deliveries carry `x-delivery-count`. */
@@ -83,16 +84,8 @@ export class Queue implements FilteredQueue, TurnWaiter {
   readonly #refuses: boolean;
   #exclusiveConsumer: Consumer | null = null;
   #lastPlace = 0;
-  /** False where no ready message runs out, which spares the usual queue a look at every head. */
-  #mayExpire = false;
-  #expiryTimer: Timer | null = null;
-  #expiryAtMs = 0;
-  /** The head that may have run out is being read back from the engine. */
-  #expiryAwaitsPage = false;
   #pageWaiters: (() => void)[] = [];
   #waitsForTurn = false;
-  /** More has run out than a turn has time for. */
-  #expiryUnfinished = false;
   /** A get waits for what has run out before its message to be dropped. */
   #getWaits = false;
   /** To be dead-lettered when it is certain that nobody else has done so. */
@@ -117,6 +110,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     this.#refuses = this.#bounded && options.overflow !== "drop-head";
     this.parked = new ParkedMessages(this, host);
     this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
+    this.expiry = new ExpiryWatch(this, host.store.clock, options.messageTtlMs);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
     this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
   }
@@ -161,7 +155,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   enqueue(message: Message): void {
     message.own();
     this.#host.store.hold(message);
-    const entry = new QueueEntry(this, message, ++this.#lastPlace, this.#expiresAtMs(message));
+    const entry = new QueueEntry(this, message, ++this.#lastPlace, this.expiry.expiresAtMs(message));
     if (this.#withheld) {
       this.filtered.noteChange();
     } else if (this.filtered.consumerCount > 0) {
@@ -184,7 +178,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     }
     this.ready.push(entry);
     if (this.#bounded) this.#dropOverflow();
-    if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+    if (entry.expiresAtMs !== 0) this.expiry.watch(entry.expiresAtMs);
   }
 
   /** True where no more transient messages may gather; counts the one that is dropped for it. */
@@ -195,18 +189,16 @@ export class Queue implements FilteredQueue, TurnWaiter {
     return true;
   }
 
-  /** Takes over a message that recovery found; `dropExpired` follows when all are there. */
+  /** Takes over a message that recovery found; `ExpiryWatch.drop` follows when all are there. */
   restore(message: StoredMessage): void {
-    const ttlMs = this.#ttlMs(message.expirationMs);
-    const expiresAtMs = ttlMs < 0 ? 0 : message.publishedAtMs + ttlMs;
-    if (expiresAtMs !== 0) this.#mayExpire = true;
-    this.ready.restore(message, ++this.#lastPlace, expiresAtMs);
+    const { expirationMs, publishedAtMs } = message;
+    this.ready.restore(message, ++this.#lastPlace, this.expiry.storedExpiresAtMs(expirationMs, publishedAtMs));
   }
 
   /** Delivers ready messages while there are consumers that take them. */
   dispatch(): void {
     this.#deliverReady();
-    if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
+    this.expiry.look();
   }
 
   /** Hands out what gathered, and drops what ran out or over, while nothing might be handed out. */
@@ -223,7 +215,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   }
 
   /** True where nothing may be dead-lettered; what runs out or over stays ready, and in the store, until it may. */
-  get #keepsDead(): boolean {
+  get keepsDead(): boolean {
     return this.options.deadLetterExchange !== null && this.#withheld;
   }
 
@@ -263,7 +255,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     if (this.deleted) return;
     if (this.#bounded) this.#dropOverflow();
     this.dispatch();
-    if (this.#expiryUnfinished) this.dropExpired();
+    this.expiry.finish();
     if (this.#getWaits) {
       this.#getWaits = false;
       this.#wakePageWaiters();
@@ -273,7 +265,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
   pagedIn(): void {
     if (this.#bounded) this.#dropOverflow();
-    if (this.#expiryAwaitsPage) this.dropExpired();
+    this.expiry.finish();
     this.#wakePageWaiters();
   }
 
@@ -283,7 +275,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     for (const resolve of waiters) resolve();
   }
 
-  /** Resolves when messages that are being read back, or withheld, or behind many that ran out, may be there; `take` returns null until then. */
+  /** Resolves when messages that are being read back, withheld, or behind many that ran out, may be there, for `take`. */
   whenPagedIn(): Promise<void> {
     return new Promise((resolve) => this.#pageWaiters.push(resolve));
   }
@@ -291,7 +283,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   /** basic.get: the next message or null. The caller settles it or gives it back. */
   take(): QueueEntry | null {
     const entry = this.#takeReady();
-    if (this.#mayExpire && this.#expiryAtMs === 0) this.dropExpired();
+    this.expiry.look();
     return entry;
   }
 
@@ -343,7 +335,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
     this.filtered.noteChange();
     this.ready.requeue(entry);
     if (this.#bounded) this.#dropOverflow();
-    if (entry.expiresAtMs !== 0) this.#watchExpiry(entry.expiresAtMs);
+    if (entry.expiresAtMs !== 0) this.expiry.watch(entry.expiresAtMs);
   }
 
   /** A consumer refuses an entry for good. */
@@ -385,39 +377,9 @@ export class Queue implements FilteredQueue, TurnWaiter {
   /** Ends the queue's timers; the virtual host has taken it out of every list. */
   retire(): void {
     this.deleted = true;
-    this.#expiryTimer?.cancel();
-    this.#expiryTimer = null;
+    this.expiry.end();
     for (const { entry } of this.#dying.splice(0)) this.settle(entry);
     this.pagedIn();
-  }
-
-  /** Drops what has run out at the head of each list, and sets the timer for the next. */
-  dropExpired(): void {
-    this.#expiryAtMs = 0;
-    this.#expiryAwaitsPage = false;
-    this.#expiryUnfinished = false;
-    if (this.#keepsDead) return;
-    for (const list of this.ready.lists) this.#dropExpiredOf(list);
-    if (this.ready.count === 0) this.#mayExpire = false;
-  }
-
-  #dropExpiredOf(list: ReadyList): void {
-    for (let atMs = list.headExpiresAtMs; atMs !== 0; atMs = list.headExpiresAtMs) {
-      if (atMs > this.#host.store.clock.nowMs()) {
-        this.#watchExpiry(atMs);
-        return;
-      }
-      if (!this.mayDeliver()) {
-        this.#expiryUnfinished = true;
-        return;
-      }
-      const entry = list.shift();
-      if (entry === null) {
-        this.#expiryAwaitsPage = true;
-        return;
-      }
-      this.#die(entry, "expired");
-    }
   }
 
   /** Hands an entry that is not ready any more to a consumer of the round. */
@@ -469,7 +431,7 @@ export class Queue implements FilteredQueue, TurnWaiter {
   }
 
   #dropOverflow(): void {
-    if (this.options.overflow !== "drop-head" || this.#keepsDead) return;
+    if (this.options.overflow !== "drop-head" || this.keepsDead) return;
     const { lengthMax, lengthBytesMax } = this.options;
     const over = (): boolean =>
       (lengthMax >= 0 && this.ready.count > lengthMax) ||
@@ -482,32 +444,12 @@ export class Queue implements FilteredQueue, TurnWaiter {
     }
   }
 
-  #ttlMs(expirationMs: number): number {
-    const queueTtlMs = this.options.messageTtlMs;
-    if (expirationMs < 0) return queueTtlMs;
-    return queueTtlMs < 0 ? expirationMs : Math.min(expirationMs, queueTtlMs);
-  }
-
-  #expiresAtMs(message: Message): number {
-    if (message.expirationMs < 0 && this.options.messageTtlMs < 0) return 0;
-    const nowMs = this.#host.store.clock.nowMs();
-    // Protocols that tell the remaining time ask for it; the store does the same for what it takes.
-    if (message.publishedAtMs === 0) message.publishedAtMs = nowMs;
-    return nowMs + this.#ttlMs(message.expirationMs);
-  }
-
   /** True where the entry's time is up. */
   hasExpired(entry: QueueEntry): boolean {
-    return entry.expiresAtMs !== 0 && entry.expiresAtMs <= this.#host.store.clock.nowMs();
+    return this.expiry.hasExpired(entry);
   }
 
-  /** One timer a queue, at the earliest head: others are dropped when they become the head. */
-  #watchExpiry(atMs: number): void {
-    this.#mayExpire = true;
-    if (this.#expiryAtMs !== 0 && this.#expiryAtMs <= atMs) return;
-    this.#expiryTimer?.cancel();
-    this.#expiryAtMs = atMs;
-    const delayMs = Math.max(0, atMs - this.#host.store.clock.nowMs());
-    this.#expiryTimer = this.#host.store.clock.after(delayMs, () => this.dropExpired());
+  expire(entry: QueueEntry): void {
+    this.#die(entry, "expired");
   }
 }
