@@ -24,6 +24,7 @@ import {
 import { redisBacklog } from "./redis-backlog.ts";
 import { redisDurable } from "./redis-durable.ts";
 import { stompAcks, stompAutoAck, stompBridge, stompFanOut } from "./stomp.ts";
+import { transientBacklog } from "./transient-backlog.ts";
 import { webSocketSubscribers } from "./web-socket-subscribers.ts";
 
 /** In the order they run and print. */
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   manyKeys,
   latency,
   backlog,
+  transientBacklog,
   idleConnections,
   stompAutoAck,
   stompAcks,
