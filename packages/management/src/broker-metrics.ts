@@ -61,6 +61,21 @@ const gauges: readonly Measure[] = [
     help: "Bytes handed to the store and not yet durable",
     read: ({ storage }) => storage.pendingBytes,
   },
+  {
+    name: "jackalope_spill_bytes",
+    help: "Bytes of the spill folder's files",
+    read: ({ store }) => store.spillArea?.statistics().fileBytes ?? 0,
+  },
+  {
+    name: "jackalope_spill_messages",
+    help: "Messages that wait in the spill folder",
+    read: ({ store }) => store.spillArea?.statistics().messages ?? 0,
+  },
+  {
+    name: "jackalope_spill_pending_bytes",
+    help: "Bytes on their way to the spill folder",
+    read: ({ store }) => store.spillArea?.pendingBytes ?? 0,
+  },
 ];
 
 const counters: readonly Measure[] = [

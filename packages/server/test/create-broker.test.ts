@@ -1,10 +1,13 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, test } from "vitest";
+import type { User, VirtualHost } from "@jackalope/core";
+import { Route } from "@jackalope/core/storage";
+import { testMessage } from "@jackalope/testkit";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createBroker, type CreateBrokerOptions, type EmbeddedBroker } from "../src/index.ts";
 import { greetedClient } from "./raw-client.ts";
 
@@ -53,6 +56,28 @@ describe("createBroker", () => {
     expect(broker.url).toBe(`amqp://guest:guest@127.0.0.1:${broker.ports.amqp}`);
     await greet("127.0.0.1", broker.ports.amqp);
     expect(broker.broker.storage.name).toBe("memory");
+  });
+
+  test.each([
+    ["without a folder keeps backlogs in memory", () => ({}), null],
+    ["with a data directory has its spill folder there", (folder: string) => ({ dataDir: folder }), "spill"],
+    ["with a spill folder has it there", (folder: string) => ({ spillDir: join(folder, "own") }), "own"],
+    ["with spilling off keeps backlogs in memory", (folder: string) => ({ dataDir: folder, spillDir: "off" }), null],
+  ])("a memory broker %s", async (_, options, name) => {
+    const folder = temporaryFolder();
+    const { broker } = await open({ ...options(folder), queueWindowMessagesMax: 1 });
+    const host = broker.virtualHosts.get("/") as VirtualHost;
+    const user = broker.users.find("guest") as User;
+    const facts = { virtualHost: "/", user, name: "t", protocol: "t", peer: "", onClose: () => undefined };
+    const client = broker.openConnection(facts);
+    const spec = { durable: true, exclusive: false, autoDelete: false, arguments: [] };
+    await client.declareQueue("q", spec);
+    for (let index = 0; index < 3; index++) host.publishInternal("", testMessage("m", "", new Route("", "q")));
+    expect(broker.messageBytes).toBe(name === null ? 3 : 1);
+    const spilled = (): string[] =>
+      readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((each) => each.endsWith(".spill"));
+    if (name === null) expect(spilled()).toEqual([]);
+    else await vi.waitFor(() => expect(spilled()).toEqual([join(name, "1", "0000000001.spill")]));
   });
 
   test("several brokers in one process do not meet", async () => {

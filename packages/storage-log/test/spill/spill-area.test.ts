@@ -50,8 +50,7 @@ const body = (index: number): string => `${index} `.padEnd(100, ".");
 
 describe("The spill area", () => {
   test("gives messages back with everything they had, written or not", async () => {
-    const { area, ...opened } = await Opened.on(new FaultyDisk());
-    void opened;
+    const { area } = await Opened.on(new FaultyDisk());
     const message = testMessage("body");
     message.persistent = true;
     message.priority = 7;
