@@ -53,7 +53,7 @@ export { Route } from "./route.ts";
 export type { Lsn } from "./storage-engine.ts";
 export { StallWatch } from "./stall-watch.ts";
 export { stopReasons } from "./stop-reasons.ts";
-export type { DurabilityWaiter, Store } from "./store.ts";
+export type { DurabilityWaiter, PublisherHold, Store } from "./store.ts";
 export { type DropReason, Totals } from "./totals.ts";
 export { Turn, type TurnTask, type TurnWaiter } from "./turn.ts";
 export { endlessBudget, TurnBudget } from "./turn-budget.ts";

@@ -13,7 +13,7 @@ import { Recovery } from "./recovery.ts";
 import { topicExchange } from "./reply-path.ts";
 import type { SpillArea } from "./spill-area.ts";
 import type { StorageEngine } from "./storage-engine.ts";
-import { Store } from "./store.ts";
+import { type PublisherHold, Store } from "./store.ts";
 import { SystemClock } from "./system-clock.ts";
 import { Totals } from "./totals.ts";
 import { Turn } from "./turn.ts";
@@ -133,13 +133,18 @@ export class Broker implements BrokerParts {
   }
 
   /** As `Store.holdsPublisher`. */
-  holdsPublisher(): boolean {
+  holdsPublisher(): PublisherHold | null {
     return this.store.holdsPublisher();
   }
 
-  /** Calls `run` once when publishers may go on. Returns the cancellation. */
-  whenPublishersFree(run: () => void): () => void {
-    return this.store.whenPublishersFree(run);
+  /** As `Store.isHeld`. */
+  isHeld(hold: PublisherHold): boolean {
+    return this.store.isHeld(hold);
+  }
+
+  /** As `Store.whenPublishersFree`. */
+  whenPublishersFree(run: () => void, hold: PublisherHold = "store"): () => void {
+    return this.store.whenPublishersFree(run, hold);
   }
 
   nextQueueId(): number {

@@ -40,12 +40,13 @@ export class PublisherThrottle {
   look(): void {
     const broker = this.#broker;
     if (broker.alarms.blocked !== this.#blocked) this.#setBlocked(broker.alarms.blocked);
-    if (!broker.holdsPublisher() || this.#held !== null) return;
+    const hold = broker.holdsPublisher();
+    if (hold === null || this.#held !== null) return;
     this.#connection.stop(stopReasons.held);
     this.#held = broker.whenPublishersFree(() => {
       this.#held = null;
       this.#connection.proceed(stopReasons.held);
-    });
+    }, hold);
   }
 
   /** The session is over. */

@@ -27,6 +27,9 @@ export interface StoreParts {
   readonly containment: Containment;
 }
 
+/** What a publisher waits for: the store, or the spill area besides. */
+export type PublisherHold = "store" | "spill";
+
 interface PendingPromise {
   readonly lsn: Lsn;
   readonly resolve: () => void;
@@ -62,7 +65,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   readonly #logger: Logger;
   readonly #waiters = new Set<DurabilityWaiter>();
   readonly #promises: PendingPromise[] = [];
-  readonly #held = new Set<() => void>();
+  readonly #held = new Map<() => void, PublisherHold>();
   #flushAsked = false;
   /** Something was spilled since a publisher was last looked at. */
   #spilled = false;
@@ -196,24 +199,28 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   }
 
   /**
-   * Asked right after a client's publishes: true where it has to wait, for the medium or, if messages of its own were
-   * spilled, for the spill area (`spillPendingBytesMax`). Whose messages find room in a window does not wait for the latter.
+   * Asked right after a client's publishes: what it has to wait for, the store or, if messages of its own were spilled, the
+   * spill area (`spillPendingBytesMax`). Whose messages find room in a window does not wait for the latter.
    */
-  holdsPublisher(): boolean {
+  holdsPublisher(): PublisherHold | null {
     const spilled = this.#spilled;
     this.#spilled = false;
-    return this.publishersHeld || (spilled && this.spillHeld);
+    if (spilled && this.isHeld("spill")) return "spill";
+    return this.publishersHeld ? "store" : null;
   }
 
-  /** True where publishers whose messages are spilled have to wait for the spill area: `spillPendingBytesMax`. */
-  get spillHeld(): boolean {
-    return this.spillArea !== null && this.spillArea.pendingBytes > this.limits.spillPendingBytesMax;
-  }
-
-  /** Calls `run` once when publishers may go on. Returns the cancellation. */
-  whenPublishersFree(run: () => void): () => void {
-    this.#held.add(run);
+  /** Calls `run` once when publishers that `hold` holds may go on. Returns the cancellation. */
+  whenPublishersFree(run: () => void, hold: PublisherHold = "store"): () => void {
+    this.#held.set(run, hold);
     return () => this.#held.delete(run);
+  }
+
+  /** True while publishers have to wait for what `hold` says. */
+  isHeld(hold: PublisherHold): boolean {
+    if (this.publishersHeld) return true;
+    return (
+      hold === "spill" && this.spillArea !== null && this.spillArea.pendingBytes > this.limits.spillPendingBytesMax
+    );
   }
 
   durable(): void {
@@ -237,10 +244,12 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   }
 
   #freeHeld(): void {
-    if (this.#held.size === 0 || this.publishersHeld || this.spillHeld) return;
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const run of held) this.containment.run("storage", run);
+    if (this.#held.size === 0 || this.publishersHeld) return;
+    for (const [run, hold] of [...this.#held]) {
+      if (this.isHeld(hold)) continue;
+      this.#held.delete(run);
+      this.containment.run("storage", run);
+    }
   }
 
   spillWritten(): void {

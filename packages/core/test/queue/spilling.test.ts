@@ -157,6 +157,27 @@ describe("A spill area that cannot keep up", () => {
     expect(events).toEqual(["stop", "proceed"]);
   });
 
+  test("does not keep a publisher that waits for the store alone", async () => {
+    const area = new KeepingSpillArea();
+    const storage = new KeepingStorage();
+    const limits = { ...tiny, spillPendingBytesMax: 5, undurableBytesMax: 5 };
+    const broker = await TestBroker.open({ storage, spillArea: area, limits });
+    await broker.queue("long");
+    await broker.queue("short");
+    area.holding = true;
+    storage.holding = true;
+    const channel = broker.channel();
+    const [spilling, storing]: [string[], string[]] = [[], []];
+    for (const name of names(1, 20)) channel.publish("", "long", name);
+    throttleOf(broker, spilling).look();
+    channel.publish("", "short", "persistent", { deliveryMode: 2 });
+    throttleOf(broker, storing).look();
+    storage.commit();
+    expect([spilling, storing]).toEqual([["stop"], ["stop", "proceed"]]);
+    area.write();
+    expect(spilling).toEqual(["stop", "proceed"]);
+  });
+
   test("raises the disk alarm while it cannot write", async () => {
     const { broker } = await open();
     broker.broker.store.spillFailed(new Error("ENOSPC"));

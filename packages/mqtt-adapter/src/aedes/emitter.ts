@@ -1,4 +1,4 @@
-import type { Broker, ClientConnection, Lsn, Message, VirtualHost } from "@jackalope/core/adapter";
+import type { Broker, ClientConnection, Lsn, Message, PublisherHold, VirtualHost } from "@jackalope/core/adapter";
 import { defaultExchange, defaultVirtualHost } from "../options.ts";
 import { openAedesStore, watchStoredFilters } from "./aedes-store.ts";
 import { CorePublisher } from "./core-publisher.ts";
@@ -127,10 +127,10 @@ export class AedesEmitter {
       // The session store's records for offline clients came before, and belong to what the callback promises.
       lsn = Math.max(lsn, openAedesStore(this.#host)?.writer.lastLsn ?? 0);
     } else lsn = 0;
-    const held = this.#broker.holdsPublisher();
-    const waits = held || lsn > store.engine.durable;
+    const hold = this.#broker.holdsPublisher();
+    const waits = hold !== null || lsn > store.engine.durable;
     const emission = this.#call(topic, message, waits, callback);
-    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(held, emission.done));
+    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(hold ?? "store", emission.done));
     return this;
   }
 
@@ -165,9 +165,8 @@ export class AedesEmitter {
     return emission;
   }
 
-  #whenFree(held: boolean, run: () => void): void {
-    const { publishersHeld, store } = this.#broker;
-    if (publishersHeld || (held && store.spillHeld)) this.#broker.whenPublishersFree(run);
+  #whenFree(hold: PublisherHold, run: () => void): void {
+    if (this.#broker.isHeld(hold)) this.#broker.whenPublishersFree(run, hold);
     else run();
   }
 

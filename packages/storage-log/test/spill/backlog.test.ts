@@ -35,7 +35,12 @@ class Served {
     this.channel = broker.openConnection(facts).openChannel(silent);
   }
 
-  static async open(disk: FaultyDisk, clock: FakeClock, storage: StorageEngine, args: FieldTable = []): Promise<Served> {
+  static async open(
+    disk: FaultyDisk,
+    clock: FakeClock,
+    storage: StorageEngine,
+    args: FieldTable = [],
+  ): Promise<Served> {
     const spillArea = openSpillArea({ directory: "/data/spill", segmentBytes: 3000, files: disk.process(), clock });
     const served = new Served(await Broker.open({ storage, spillArea, clock, limits }));
     const spec = { durable: true, exclusive: false, autoDelete: false, arguments: args };
