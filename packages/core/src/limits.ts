@@ -22,6 +22,8 @@ export interface Limits {
   readonly routeCacheMax: number;
   /** Unacknowledged deliveries of one channel where the consumer asked for no prefetch limit. */
   readonly channelUnackedMax: number;
+  /** Memory that those keep, bodies and entries. One that is larger goes out alone. */
+  readonly channelUnackedBytesMax: number;
   readonly channelConsumersMax: number;
   readonly queuesPerVirtualHostMax: number;
   readonly exchangesPerVirtualHostMax: number;
@@ -48,7 +50,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   messageBytesMax: 16 * 1024 * 1024,
   queueWindowBytesMax: 8 * 1024 * 1024,
-  windowBytesMax: 256 * 1024 * 1024,
+  windowBytesMax: 128 * 1024 * 1024,
   queueWindowBytesMin: 64 * 1024,
   queueWindowMessagesMax: 16_384,
   pageMessagesMax: 1024,
@@ -57,6 +59,7 @@ export const defaultLimits: Limits = {
   outboxBytesMax: 1024 * 1024,
   routeCacheMax: 16_384,
   channelUnackedMax: 2_000_000,
+  channelUnackedBytesMax: 96 * 1024 * 1024,
   channelConsumersMax: 65_535,
   queuesPerVirtualHostMax: 1_000_000,
   exchangesPerVirtualHostMax: 100_000,

@@ -257,11 +257,11 @@ export class Channel {
   /** A delivery that has to be acknowledged. */
   deliverUnacked(consumer: Consumer, entry: QueueEntry, deliveryCount: number): boolean {
     const tag = this.#settlements.push(entry);
-    this.#consumers.takeCredit(consumer);
+    this.#consumers.takeCredit(consumer, entry.message);
     try {
       this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
     } catch (error) {
-      this.#settlements.withdraw(tag, consumer);
+      this.#settlements.withdraw(tag, consumer, entry.message);
       return this.#deliveryFailed(consumer, error);
     }
     const totals = this.#host.totals;

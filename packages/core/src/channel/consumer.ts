@@ -65,6 +65,11 @@ export class Consumer {
     this.credit = this.creditMax;
   }
 
+  /** True where nobody but the channel bounds its unacknowledged deliveries. */
+  get unlimited(): boolean {
+    return this.creditMax === creditUnlimited;
+  }
+
   /** True where its filter lets the message pass; a filter that fails lets none. */
   wants(message: Message): boolean {
     if (this.filter === null) return true;

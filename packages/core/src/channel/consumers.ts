@@ -1,9 +1,11 @@
 import { BrokerError } from "../errors.ts";
 import { findField, integerOf } from "../field-value.ts";
 import type { Limits } from "../limits.ts";
+import type { Message } from "../message.ts";
 import { newName } from "../names.ts";
 import type { Queue } from "../queue/queue.ts";
 import { fieldTypeName } from "../queue/queue-arguments.ts";
+import { entryBytes } from "../queue/queue-entry.ts";
 import type { Channel } from "./channel.ts";
 import { type ConsumeSpec, Consumer } from "./consumer.ts";
 
@@ -17,6 +19,8 @@ export class Consumers {
   #unackedMax: number;
   /** Deliveries to consumers that are not settled yet. What basic.get fetched is nobody's credit. */
   #outstanding = 0;
+  /** Memory that those to consumers without a prefetch limit keep. */
+  #outstandingBytes = 0;
   #wasFull = false;
   #replyQueue: Queue | null = null;
   /** The queue that may have messages for the credit that came back, and, which is rare, further ones. */
@@ -33,9 +37,9 @@ export class Consumers {
     return this.#byTag.size;
   }
 
-  /** True where the channel's prefetch limit leaves room for one more delivery. */
+  /** True where the channel's prefetch limit and bounds leave room for one more delivery. */
   get haveRoom(): boolean {
-    return this.#outstanding < this.#unackedMax;
+    return this.#outstanding < this.#unackedMax && this.#outstandingBytes < this.#limits.channelUnackedBytesMax;
   }
 
   get replyAddress(): string | null {
@@ -96,15 +100,17 @@ export class Consumers {
   }
 
   /** One delivery, to be acknowledged, goes to this consumer. */
-  takeCredit(consumer: Consumer): void {
+  takeCredit(consumer: Consumer, message: Message): void {
     this.#outstanding++;
+    if (consumer.unlimited) this.#outstandingBytes += message.sizeBytes + entryBytes;
     if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
-    if (this.#outstanding >= this.#unackedMax) this.refreshAll();
+    if (!this.haveRoom) this.refreshAll();
   }
 
   /** One delivery of this consumer was settled. */
-  giveCredit(consumer: Consumer): void {
+  giveCredit(consumer: Consumer, message: Message): void {
     this.#outstanding--;
+    if (consumer.unlimited) this.#outstandingBytes -= message.sizeBytes + entryBytes;
     consumer.credit++;
     if (consumer.credit === 1 || consumer.following === null) consumer.queue.consumers.refresh(consumer);
     this.touch(consumer.queue);

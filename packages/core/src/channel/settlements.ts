@@ -1,4 +1,5 @@
 import { BrokerError } from "../errors.ts";
+import type { Message } from "../message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Totals } from "../totals.ts";
 import type { Consumer } from "./consumer.ts";
@@ -39,9 +40,9 @@ export class Settlements {
   }
 
   /** The delivery under `tag` was not made after all. */
-  withdraw(tag: number, consumer: Consumer): void {
+  withdraw(tag: number, consumer: Consumer, message: Message): void {
     this.#ledger.take(tag);
-    this.#consumers.giveCredit(consumer);
+    this.#consumers.giveCredit(consumer, message);
   }
 
   /** The next delivery tag, for a delivery that nobody settles. */
@@ -84,7 +85,7 @@ export class Settlements {
   settle(entry: QueueEntry, kind: SettlementKind): void {
     const queue = entry.queue;
     queue.unackedCount--;
-    if (entry.consumer !== null) this.#consumers.giveCredit(entry.consumer);
+    if (entry.consumer !== null) this.#consumers.giveCredit(entry.consumer, entry.message);
     switch (kind) {
       case "ack":
         this.#totals.acknowledged++;

@@ -2,6 +2,9 @@ import type { Consumer } from "../channel/consumer.ts";
 import type { Message } from "../message.ts";
 import type { Queue } from "./queue.ts";
 
+/** Memory of an entry and its place in a ring, beside the message that it shares with other queues: 80 measured, and 16. */
+export const entryBytes = 96;
+
 /** One message in one queue: ready, or with a consumer and not yet acknowledged. */
 export class QueueEntry {
   readonly queue: Queue;

@@ -4,7 +4,7 @@ import type { Store } from "../store.ts";
 import { EntryRing } from "./entry-ring.ts";
 import { PagedRows } from "./paged-rows.ts";
 import type { Queue } from "./queue.ts";
-import { QueueEntry } from "./queue-entry.ts";
+import { entryBytes, QueueEntry } from "./queue-entry.ts";
 import { ReturnedHeap } from "./returned-heap.ts";
 
 /** A row on its way back into memory. */
@@ -76,7 +76,7 @@ export class ReadyList {
     this.#bodyBytes += bodyBytes;
     if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
       this.#window.push(entry);
-      this.#weighWindow(sizeBytes);
+      this.#weighWindow(sizeBytes, 1);
       return;
     }
     const { place, expiresAtMs } = entry;
@@ -102,7 +102,7 @@ export class ReadyList {
     let entry = this.#returned.shift();
     if (entry === null) {
       entry = this.#window.shift();
-      if (entry !== null) this.#weighWindow(-entry.message.sizeBytes);
+      if (entry !== null) this.#weighWindow(-entry.message.sizeBytes, -1);
       if (this.#paged.count > 0) this.#pageIn();
     }
     if (entry !== null) this.#bodyBytes -= entry.message.bodyBytes;
@@ -135,7 +135,7 @@ export class ReadyList {
       if (answer === "taken") {
         this.#window.removeAt(index);
         this.#bodyBytes -= entry.message.bodyBytes;
-        this.#weighWindow(-entry.message.sizeBytes);
+        this.#weighWindow(-entry.message.sizeBytes, -1);
       } else {
         index++;
         left++;
@@ -149,13 +149,13 @@ export class ReadyList {
   clear(): void {
     const queue = this.#queue;
     for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) queue.settle(entry);
+    this.#weighWindow(-this.#windowBytes, -this.#window.count);
     for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) queue.settle(entry);
     for (const row of this.#incoming) this.#settleRow(row);
     // A read under way finds another array here and drops what it brings.
     this.#incoming = [];
     for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) this.#settleRow(row);
     this.#bodyBytes = 0;
-    this.#weighWindow(-this.#windowBytes);
   }
 
   #settleRow(row: IncomingRow): void {
@@ -182,9 +182,9 @@ export class ReadyList {
     return this.#store.windowBytes < limits.windowBytesMax || this.#windowBytes < limits.queueWindowBytesMin;
   }
 
-  #weighWindow(addedBytes: number): void {
+  #weighWindow(addedBytes: number, addedEntries: number): void {
     this.#windowBytes += addedBytes;
-    this.#store.windowBytes += addedBytes;
+    this.#store.windowBytes += addedBytes + addedEntries * entryBytes;
   }
 
   /** Begins to read the next rows back where the window runs low. */
@@ -240,7 +240,7 @@ export class ReadyList {
         entry = this.#revive(row, message as Message);
       }
       this.#window.push(entry);
-      this.#weighWindow(entry.message.sizeBytes);
+      this.#weighWindow(entry.message.sizeBytes, 1);
     }
     const { containment } = this.#store;
     this.#queue.filtered.noteChange();

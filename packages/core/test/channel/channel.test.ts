@@ -3,6 +3,7 @@ import { PublishResult } from "../../src/channel/publish-result.ts";
 import { newMessage } from "../fixture/neutral-format.ts";
 import { KeepingStorage } from "../fixture/keeping-storage.ts";
 import { refusal, TestBroker, type TestChannel, until } from "../fixture/test-broker.ts";
+import { entryBytes } from "../../src/queue/queue-entry.ts";
 
 let storage: KeepingStorage;
 let broker: TestBroker;
@@ -335,6 +336,32 @@ describe("basic.get", () => {
     taker.get("q", false);
     expect(await refusal(() => taker.get("q", false))).toMatch(/^precondition-failed: /);
     expect(taker.get("q", true)).not.toBeNull();
+  });
+});
+
+describe("deliveries without a prefetch limit", () => {
+  test("are bounded by the memory that they keep, whatever their number", async () => {
+    const small = await TestBroker.open({ limits: { channelUnackedBytesMax: 3 * (1000 + entryBytes) } });
+    await small.queue("q");
+    const taker = small.channel();
+    taker.consume("q");
+    for (let index = 0; index < 10; index++) taker.publish("", "q", "x".repeat(1000));
+    expect(taker.channel.unackedCount).toBe(3);
+    taker.channel.ack(1, false);
+    expect(taker.channel.unackedCount).toBe(3);
+    taker.channel.ack(0, true);
+    expect(taker.channel.unackedCount).toBe(3);
+    expect(small.broker.virtualHosts.get("/")?.queues.get("q")?.readyCount).toBe(3);
+  });
+
+  test("a prefetch limit is the client's own word, whatever the size", async () => {
+    const small = await TestBroker.open({ limits: { channelUnackedBytesMax: 1000 } });
+    await small.queue("q");
+    const taker = small.channel();
+    taker.channel.qos(5, false);
+    taker.consume("q");
+    for (let index = 0; index < 10; index++) taker.publish("", "q", "x".repeat(1000));
+    expect(taker.channel.unackedCount).toBe(5);
   });
 });
 

@@ -4,6 +4,7 @@ import { PublisherThrottle } from "../../src/publisher-throttle.ts";
 import { KeepingSpillArea } from "../fixture/keeping-spill-area.ts";
 import { KeepingStorage } from "../fixture/keeping-storage.ts";
 import { TestBroker, type TestChannel, until } from "../fixture/test-broker.ts";
+import { entryBytes } from "../../src/queue/queue-entry.ts";
 
 const tiny: Partial<Limits> = { queueWindowMessagesMax: 4, queueWindowBytesMax: 4000, pageMessagesMax: 3 };
 
@@ -110,14 +111,14 @@ describe("A backlog of messages that no engine keeps", () => {
   });
 
   test("the bound of all windows counts transient messages too", async () => {
-    const { broker, area } = await open({ windowBytesMax: 10_000, queueWindowBytesMin: 2000 });
+    const { broker, area } = await open({ windowBytesMax: 10 * (1000 + entryBytes), queueWindowBytesMin: 2000 });
     const channel = broker.channel();
     for (const queue of ["a", "b", "c"]) {
       await broker.queue(queue, {}, { durable: false });
       for (let index = 0; index < 10; index++) channel.publish("", queue, "x".repeat(1000));
     }
     expect(area.held).toBe(16);
-    expect(broker.broker.store.windowBytes).toBe(14_000);
+    expect(broker.broker.store.windowBytes).toBe(14 * (1000 + entryBytes));
   });
 
   test("a failed read is tried again", async () => {

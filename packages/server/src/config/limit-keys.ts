@@ -24,6 +24,10 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "channelUnackedMax",
     "Unacknowledged deliveries of one channel whose consumers set no prefetch.",
   ),
+  channelUnackedBytesMax: sized(
+    "channelUnackedBytesMax",
+    "Memory that the unacknowledged deliveries of one channel keep whose consumers set no prefetch.",
+  ),
   channelConsumersMax: counted("channelConsumersMax", "Consumers of one channel."),
   queueWindowBytesMax: sized(
     "queueWindowBytesMax",

@@ -58,6 +58,11 @@ export const coreRows: LimitRows<Limits> = {
     counts: "deliveries of a channel that are not acknowledged",
     atBound: "the channel gets no more deliveries until it acknowledges",
   },
+  channelUnackedBytesMax: {
+    setting: "channelUnackedBytesMax",
+    counts: "memory of the unacknowledged deliveries of a channel whose consumers set no prefetch",
+    atBound: "the channel gets no more deliveries until it acknowledges",
+  },
   channelConsumersMax: {
     setting: "channelConsumersMax",
     counts: "consumers of a channel",
