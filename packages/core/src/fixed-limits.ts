@@ -1,3 +1,4 @@
+import { headersFieldsMax } from "./exchange/headers-condition.ts";
 import { topicLevelsMax } from "./exchange/topic-name.ts";
 import { expiryMsMax } from "./expiry.ts";
 import { nameBytesMax, topicBytesMax } from "./name-bounds.ts";
@@ -18,7 +19,8 @@ export const fixedLimits: Readonly<
     | "expiryMsMax"
     | "patternLengthMax"
     | "patternStepsMax"
-    | "topicPatternsMax",
+    | "topicPatternsMax"
+    | "headersFieldsMax",
     number
   >
 > = {
@@ -31,4 +33,5 @@ export const fixedLimits: Readonly<
   patternLengthMax,
   patternStepsMax,
   topicPatternsMax,
+  headersFieldsMax,
 };

@@ -4,6 +4,7 @@ import { queueArgumentNames, requireSameArguments, requireSameFlag } from "./equ
 import { BrokerError, resourceName } from "./errors.ts";
 import { Binding, type BindingSpec, bindingId, type Destination } from "./exchange/binding.ts";
 import { Exchange, type ExchangeSpec, isExchangeType } from "./exchange/exchange.ts";
+import { checkHeadersArguments } from "./exchange/headers-condition.ts";
 import { Queue, type QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
@@ -137,6 +138,7 @@ export class Topology {
         `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`,
       );
     }
+    if (this.#host.exchange(spec.source)?.type === "headers") checkHeadersArguments(spec.arguments);
     const binding = this.addBinding(spec);
     if (binding === null || !binding.durable) return noWrite;
     return this.#host.store.put(bindingKey(this.#host.name, binding), bindingValue(binding));

@@ -1,4 +1,7 @@
-import { depthMax } from "./selector/parse-selector.ts";
+import { depthMax, likesMax } from "./selector/parse-selector.ts";
 
 /** Bounds that nobody can set, each where it is looked at; here for documentation, which is made from them. */
-export const fixedStompLimits: { readonly selectorDepthMax: number } = { selectorDepthMax: depthMax };
+export const fixedStompLimits: { readonly selectorDepthMax: number; readonly selectorLikesMax: number } = {
+  selectorDepthMax: depthMax,
+  selectorLikesMax: likesMax,
+};

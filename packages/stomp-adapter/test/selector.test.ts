@@ -139,6 +139,32 @@ describe("a selector", () => {
   });
 });
 
+describe("a selector takes bounded time", () => {
+  const spent = (run: () => void): number => {
+    const startedAt = process.cpuUsage();
+    run();
+    return process.cpuUsage(startedAt).user / 1000;
+  };
+
+  it("for BETWEEN inside BETWEEN", () => {
+    let selector = "missing";
+    for (let depth = 0; depth < 60; depth++) selector = `(${selector} BETWEEN 1 AND 2)`;
+    expect(spent(() => expect(matches(selector)).toBe(false))).toBeLessThan(1000);
+  });
+
+  it("for a header of digits that is no number in the end", () => {
+    const source = { typed: false, value: () => `${"1".repeat(100_000)}x` };
+    const selector = parseSelector(new Array(300).fill("h = 1").join(" OR "));
+    expect(spent(() => expect(holds(selector, source)).toBe(false))).toBeLessThan(1000);
+  });
+
+  it("as its LIKEs are counted", () => {
+    const likes = (count: number): string => new Array(count).fill("color LIKE 'b%'").join(" OR ");
+    expect(matches(likes(32))).toBe(false);
+    expect(() => parseSelector(likes(33))).toThrow("more than 32 LIKEs");
+  });
+});
+
 describe("likePattern", () => {
   it("agrees with a regular expression", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b", "%", "_"), maxLength: 8 });
@@ -147,10 +173,34 @@ describe("likePattern", () => {
         const expression = new RegExp(`^${pattern.replaceAll("%", ".*").replaceAll("_", ".")}$`, "s");
         expect(likePattern(pattern, null)(text)).toBe(expression.test(text));
       }),
+      { numRuns: 2000 },
     );
   });
 
-  it("takes bounded time for a pattern of many runs", () => {
-    expect(likePattern("%a".repeat(200), null)(`${"a".repeat(5000)}b`)).toBe(false);
+  it("agrees with a regular expression where pieces are long, and where characters are pairs", () => {
+    const letters = fc.string({ unit: fc.constantFrom("a", "a", "a", "b", "😀", "%", "_"), maxLength: 60 });
+    const texts = fc.string({ unit: fc.constantFrom("a", "a", "a", "b", "😀"), maxLength: 100 });
+    fc.assert(
+      fc.property(letters, texts, fc.boolean(), (pattern, text, contained) => {
+        // One that stands in the text, so that long pieces are found too.
+        const from = Array.from(text).slice(3, 45).join("");
+        const like = contained ? `%${from.replaceAll("b", "_")}%` : pattern;
+        const expression = new RegExp(`^${like.replaceAll("%", ".*?").replaceAll("_", ".")}$`, "su");
+        expect(likePattern(like, null)(text)).toBe(expression.test(text));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it.each([
+    ["many runs", "%a".repeat(2000), `${"a".repeat(1000)}b`],
+    ["a long piece", `%${"a".repeat(2000)}b%`, "a".repeat(1_000_000)],
+    ["a piece that begins with the exception", `%b${"a".repeat(2000)}%`, "a".repeat(1_000_000)],
+    ["a long piece with a wildcard", `%${"a".repeat(1000)}_b%`, "a".repeat(1_000_000)],
+  ])("takes bounded time for %s", (_, pattern, text) => {
+    const matches = likePattern(pattern, null);
+    const startedAt = process.cpuUsage();
+    expect(matches(text)).toBe(false);
+    expect(process.cpuUsage(startedAt).user / 1000).toBeLessThan(1500);
   });
 });

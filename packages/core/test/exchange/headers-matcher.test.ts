@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { Binding } from "../../src/exchange/binding.ts";
 import { Exchange } from "../../src/exchange/exchange.ts";
 import { HeadersMatcher } from "../../src/exchange/headers-matcher.ts";
-import type { FieldTable } from "../../src/field-value.ts";
-import { refusal, table } from "../fixture/test-broker.ts";
+import { conditionOf, MessageHeaders, satisfies } from "../../src/exchange/headers-condition.ts";
+import type { FieldTable, FieldValue } from "../../src/field-value.ts";
+import { refusal, table, TestBroker } from "../fixture/test-broker.ts";
 
 const spec = { durable: false, autoDelete: false, internal: false, arguments: [] };
 
@@ -43,6 +44,81 @@ describe("HeadersMatcher", () => {
     ["true is no number", table({ size: true }), false],
   ])("%s", (_, args, expected) => {
     expect(matches(args, headers)).toBe(expected);
+  });
+
+  test("finds by its index what comparing every binding finds", () => {
+    let seed = 7;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+      return (seed >>> 8) % below;
+    };
+    const values: readonly FieldValue[] = [
+      { kind: "string", value: "1" },
+      { kind: "binary", value: Buffer.from("1") },
+      { kind: "int32", value: 1 },
+      { kind: "int64", value: 1n },
+      { kind: "double", value: 1 },
+      { kind: "double", value: -0 },
+      { kind: "int32", value: 0 },
+      { kind: "boolean", value: true },
+      { kind: "void" },
+      { kind: "table", value: [["a", { kind: "void" }]] },
+      { kind: "binary", value: Buffer.of(0xff) },
+      { kind: "binary", value: Buffer.of(0xfe) },
+    ];
+    const fields = (count: number): FieldTable =>
+      Array.from({ length: count }, () => [`f${random(12)}`, values[random(values.length)] as FieldValue] as const);
+    const matcher = new HeadersMatcher();
+    const bindings = new Set<Binding>();
+    let matched = 0;
+    for (let round = 0; round < 3000; round++) {
+      if (random(3) > 0 || bindings.size === 0) {
+        const word = ["all", "any"][random(2)] as string;
+        const added = binding([["x-match", { kind: "string", value: word }], ...fields(random(4))]);
+        matcher.add(added);
+        bindings.add(added);
+      } else {
+        const [oldest] = bindings;
+        if (oldest !== undefined) matcher.remove(oldest);
+        bindings.delete(oldest as Binding);
+      }
+      const message = fields(random(14));
+      const found = new Set<unknown>();
+      matcher.match("", message, (destination) => found.add(destination));
+      const expected = [...bindings].filter((one) =>
+        satisfies(conditionOf(one.arguments), new MessageHeaders(message)),
+      );
+      matched += expected.length;
+      expect(found).toEqual(new Set(expected.map(({ destination }) => destination)));
+    }
+    expect(matched).toBeGreaterThan(1000);
+  });
+
+  test("compares a message of many headers with many bindings in bounded time", () => {
+    const matcher = new HeadersMatcher();
+    for (let number = 0; number < 20_000; number++) {
+      matcher.add(binding(table({ type: "order", region: "north", number })));
+    }
+    const many = table(Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`h${index}`, index])));
+    const message = [...many, ...table({ type: "order", region: "north", number: 17 })];
+    const startedAt = process.cpuUsage();
+    let found = 0;
+    for (let round = 0; round < 20; round++) matcher.match("", message, () => found++);
+    expect(found).toBe(20);
+    // A comparison of each binding with each header takes minutes.
+    expect(process.cpuUsage(startedAt).user / 1000).toBeLessThan(2000);
+  });
+
+  test("takes so many arguments of a binding and no more", async () => {
+    const broker = await TestBroker.open();
+    await broker.queue("q");
+    const args = (count: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, 1]));
+    await broker.bind("amq.headers", "q", "", args(256));
+    expect(await refusal(() => broker.bind("amq.headers", "q", "", args(257)))).toBe(
+      "precondition-failed: a binding to a headers exchange has more than 256 arguments",
+    );
+    await broker.bind("amq.topic", "q", "", args(257));
   });
 
   test("an unknown x-match is refused in RabbitMQ's words", async () => {

@@ -32,6 +32,7 @@ export const fixedRows: LimitRows<FixedLimits> = {
     counts: "levels of a topic filter, words of a binding key of a topic exchange",
     atBound: "406; ERROR; SUBACK 0x8F",
   },
+  headersFieldsMax: { counts: "arguments of a binding to a headers exchange", atBound: "406" },
   prioritiesMax: { counts: "`x-max-priority` of a queue", atBound: "406" },
   deathsMax: {
     counts: "pairs of queue and reason in a message's history of dead-lettering",
@@ -52,6 +53,7 @@ export const fixedRows: LimitRows<FixedLimits> = {
     counts: "parentheses, NOTs and signs of a selector inside one another",
     atBound: "ERROR, connection closed",
   },
+  selectorLikesMax: { counts: "LIKEs of a selector", atBound: "ERROR, connection closed" },
   subscribeFiltersMax: { counts: "topic filters of a SUBSCRIBE or UNSUBSCRIBE", atBound: "DISCONNECT 0x97" },
   packetPropertiesMax: {
     counts: "properties of an MQTT packet other than PUBLISH",

@@ -17,11 +17,17 @@ export type Expression = (source: PropertySource) => SelectorValue;
 /** `=`, `<>`, `<`, `<=`, `>`, `>=`. */
 export type ComparisonSign = "=" | "<>" | "<" | "<=" | ">" | ">=";
 
-const numeric = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const numeric = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** No longer text is a number: a header may have as many digits as a frame. */
+const numberLengthMax = 400;
+
+function isNumeric(text: string): boolean {
+  return text.length <= numberLengthMax && numeric.test(text);
+}
 
 /** Text as an operand of numbers or booleans; null where it is none. */
 function alike(value: string, other: number | boolean): SelectorValue {
-  if (typeof other === "number") return numeric.test(value) ? Number(value) : null;
+  if (typeof other === "number") return isNumeric(value) ? Number(value) : null;
   return value === "true" || value === "TRUE" ? true : value === "false" || value === "FALSE" ? false : null;
 }
 
@@ -99,7 +105,7 @@ export function negation(operand: Expression): Expression {
 
 function numberOf(value: SelectorValue, typed: boolean): number | null {
   if (typeof value === "number") return value;
-  return !typed && typeof value === "string" && numeric.test(value) ? Number(value) : null;
+  return !typed && typeof value === "string" && isNumeric(value) ? Number(value) : null;
 }
 
 /** `+`, `-`, `*`, `/` on numbers; unknown for everything else. */
@@ -120,6 +126,21 @@ export function membership(operand: Expression, values: readonly SelectorValue[]
     const value = operand(source);
     if (value === null) return null;
     return values.some((one) => compare("=", value, one, source.typed) === true);
+  };
+}
+
+/**
+ * BETWEEN: as `operand >= low AND operand <= high`, with the operand looked at once. It may be another BETWEEN, so that each
+ * one inside would double the work of the whole.
+ */
+export function inRange(operand: Expression, low: Expression, high: Expression): Expression {
+  return (source) => {
+    const value = operand(source);
+    const above = compare(">=", value, low(source), source.typed);
+    if (above === false) return false;
+    const below = compare("<=", value, high(source), source.typed);
+    if (below === false) return false;
+    return above === null || below === null ? null : true;
   };
 }
 

@@ -1,55 +1,86 @@
 import { SelectorError } from "./selector-error.ts";
+import { anyCharacter, codePointsOf, literalSearch, type TextSearch, wildcardSearch } from "./text-search.ts";
 
-/** A part of a pattern: one character, any character, or any run of characters. */
-interface Piece {
-  readonly kind: "text" | "one" | "many";
-  readonly text: string;
-}
+/** What stands between two `%` of a pattern, in code points. */
+type Piece = readonly number[];
 
 /**
- * Compiles a LIKE pattern: `%` is any run of characters, `_` any one, and `escape` takes their meaning away. Matching
- * goes back to the last `%` alone, so that its time is bounded by text times pattern whatever the pattern.
+ * Compiles a LIKE pattern: `%` is any run of characters, `_` any one, and `escape` takes their meaning away. Each piece
+ * between two `%` is looked for once and from left to right, behind the one before: the first place is as good as any.
  */
 export function likePattern(pattern: string, escape: string | null): (text: string) => boolean {
   const pieces = piecesOf(pattern, escape);
-  return (text) => matches(pieces, Array.from(text));
+  const hasWildcards = pieces.some((piece) => piece.includes(anyCharacter));
+  return hasWildcards ? wildcardPattern(pieces) : literalPattern(pieces);
 }
 
 function piecesOf(pattern: string, escape: string | null): Piece[] {
+  let piece: number[] = [];
   const pieces: Piece[] = [];
   const characters = Array.from(pattern);
   for (let index = 0; index < characters.length; index++) {
-    const character = characters[index] ?? "";
+    const character = characters[index] as string;
     if (character === escape) {
       const next = characters[++index];
       if (next === undefined) throw new SelectorError("a LIKE pattern ends in its escape character");
-      pieces.push({ kind: "text", text: next });
-    } else if (character === "%") pieces.push({ kind: "many", text: "" });
-    else if (character === "_") pieces.push({ kind: "one", text: "" });
-    else pieces.push({ kind: "text", text: character });
+      piece.push(next.codePointAt(0) as number);
+    } else if (character === "%") {
+      pieces.push(piece);
+      piece = [];
+    } else piece.push(character === "_" ? anyCharacter : (character.codePointAt(0) as number));
   }
+  pieces.push(piece);
   return pieces;
 }
 
-function matches(pieces: readonly Piece[], text: readonly string[]): boolean {
-  let piece = 0;
-  let at = 0;
-  let lastMany = -1;
-  let lastAt = 0;
-  while (at < text.length) {
-    const next = pieces[piece];
-    if (next?.kind === "many") {
-      lastMany = piece++;
-      lastAt = at;
-    } else if (next !== undefined && (next.kind === "one" || next.text === text[at])) {
-      piece++;
-      at++;
-    } else if (lastMany >= 0) {
-      // The run before takes one character more.
-      piece = lastMany + 1;
-      at = ++lastAt;
-    } else return false;
+/** A piece that is looked for, with the length of what it finds. */
+interface Search<Text> {
+  readonly find: TextSearch<Text>;
+  readonly length: number;
+}
+
+/** The place behind the last of `searches`, each found behind the one before, or -1. */
+function behindAll<Text>(searches: readonly Search<Text>[], text: Text, from: number): number {
+  let at = from;
+  for (const { find, length } of searches) {
+    const found = find(text, at);
+    if (found < 0) return -1;
+    at = found + length;
   }
-  while (pieces[piece]?.kind === "many") piece++;
-  return piece === pieces.length;
+  return at;
+}
+
+function literalPattern(pieces: readonly Piece[]): (text: string) => boolean {
+  const texts = pieces.map((piece) => piece.map((codePoint) => String.fromCodePoint(codePoint)).join(""));
+  const first = texts[0] as string;
+  if (texts.length === 1) return (text) => text === first;
+  const last = texts[texts.length - 1] as string;
+  const between = texts.slice(1, -1).filter((piece) => piece !== "");
+  const searches = between.map((piece) => ({ find: literalSearch(piece), length: piece.length }));
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
+    const end = behindAll(searches, text, first.length);
+    return end >= 0 && end <= text.length - last.length;
+  };
+}
+
+function wildcardPattern(pieces: readonly Piece[]): (text: string) => boolean {
+  const first = pieces[0] as Piece;
+  const last = pieces[pieces.length - 1] as Piece;
+  const between = pieces.slice(1, -1).filter((piece) => piece.length > 0);
+  const searches = between.map((piece) => ({ find: wildcardSearch(piece), length: piece.length }));
+  return (source) => {
+    const text = codePointsOf(source);
+    const lastAt = text.length - last.length;
+    if (!standsAt(first, text, 0)) return false;
+    if (pieces.length === 1) return text.length === first.length;
+    if (!standsAt(last, text, lastAt)) return false;
+    const end = behindAll(searches, text, first.length);
+    return end >= 0 && end <= lastAt;
+  };
+}
+
+function standsAt(piece: Piece, text: Uint32Array, at: number): boolean {
+  if (at < 0 || at + piece.length > text.length) return false;
+  return piece.every((codePoint, index) => codePoint === anyCharacter || codePoint === text[at + index]);
 }

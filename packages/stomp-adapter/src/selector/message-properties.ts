@@ -58,23 +58,58 @@ function valueOf(field: FieldValue | undefined): SelectorValue {
   }
 }
 
-/** Decoded once, however many selectors look at a message. */
-const decoded = new WeakMap<Message, Properties>();
+/**
+ * A message's properties, decoded once however many selectors look at it, and the values that they asked for: a selector may
+ * name a header a thousand times, among ten thousand others, and a table takes time to become text.
+ */
+class DecodedMessage {
+  readonly #message: Message;
+  readonly #properties: Properties;
+  readonly #values = new Map<string, SelectorValue>();
+  /** Null before it is needed: few headers are found faster by looking. */
+  #fields: Map<string, FieldValue> | null = null;
 
-function propertiesOf(message: Message): Properties {
-  let properties = decoded.get(message);
-  if (properties === undefined) decoded.set(message, (properties = message.properties));
-  return properties;
+  constructor(message: Message) {
+    this.#message = message;
+    this.#properties = message.properties;
+  }
+
+  value(name: string): SelectorValue {
+    const known = this.#values.get(name);
+    if (known !== undefined) return known;
+    const read = readers.get(name);
+    const value = read === undefined ? valueOf(this.#field(name)) : read(this.#properties, this.#message);
+    if (this.#values.size < valuesMax) this.#values.set(name, value);
+    return value;
+  }
+
+  #field(name: string): FieldValue | undefined {
+    const headers = this.#properties.headers ?? [];
+    if (headers.length <= fewHeaders) return findField(headers, name);
+    if (this.#fields === null) {
+      // Of repeated names the first counts, as in `findField`.
+      this.#fields = new Map();
+      for (const [field, value] of headers) if (!this.#fields.has(field)) this.#fields.set(field, value);
+    }
+    return this.#fields.get(name);
+  }
+}
+
+const fewHeaders = 16;
+/** More names than a selector has room for in any sensible length. */
+const valuesMax = 4096;
+const decoded = new WeakMap<Message, DecodedMessage>();
+
+function decodedOf(message: Message): DecodedMessage {
+  let known = decoded.get(message);
+  if (known === undefined) decoded.set(message, (known = new DecodedMessage(message)));
+  return known;
 }
 
 /** A message as selectors see it. */
 export function propertySource(message: Message): PropertySource {
   return {
     typed: message.format.typed === true,
-    value(name) {
-      const properties = propertiesOf(message);
-      const read = readers.get(name);
-      return read === undefined ? valueOf(findField(properties.headers ?? [], name)) : read(properties, message);
-    },
+    value: (name) => decodedOf(message).value(name),
   };
 }

@@ -6,6 +6,7 @@ import {
   conjunction,
   disjunction,
   type Expression,
+  inRange,
   likeness,
   literal,
   membership,
@@ -18,6 +19,8 @@ import { type Token, tokensOf } from "./token.ts";
 
 /** Parentheses, NOTs and signs inside one another. */
 export const depthMax = 64;
+/** Each may have to look at every character of a header. */
+export const likesMax = 32;
 const comparisonSigns = new Set(["=", "<>", "<", "<=", ">", ">="]);
 const reserved = new Set(["AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "ESCAPE", "IS", "NULL", "TRUE", "FALSE"]);
 
@@ -29,6 +32,7 @@ class Parser {
   readonly #tokens: readonly Token[];
   #position = 0;
   #depth = 0;
+  #likes = 0;
 
   constructor(selector: string) {
     this.#tokens = tokensOf(selector);
@@ -125,10 +129,11 @@ class Parser {
     if (this.#takeWord("BETWEEN")) {
       const low = this.#sum();
       this.#requireWord("AND");
-      return conjunction(comparison(">=", left, low), comparison("<=", left, this.#sum()));
+      return inRange(left, low, this.#sum());
     }
     if (this.#takeWord("IN")) return membership(left, this.#list());
     if (!this.#takeWord("LIKE")) return null;
+    if (++this.#likes > likesMax) throw new SelectorError(`more than ${likesMax} LIKEs`);
     const pattern = this.#requireText("a pattern in quotes");
     const escape = this.#takeWord("ESCAPE") ? this.#requireText("an escape character in quotes") : null;
     if (escape !== null && Array.from(escape).length !== 1) throw new SelectorError("ESCAPE takes one character");
