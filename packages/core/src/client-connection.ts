@@ -142,7 +142,8 @@ export class ClientConnection implements QueueOwner {
     }
     if (name !== "") requireUnreserved("queue", name);
     this.#requireDeadLettering(spec, actual);
-    const { queue, lsn } = host.topology.createQueue(actual, spec, spec.exclusive ? this : null);
+    const ownSpec = { ...spec, declaredBy: this.user.name };
+    const { queue, lsn } = host.topology.createQueue(actual, ownSpec, spec.exclusive ? this : null);
     if (spec.exclusive) this.#exclusiveQueues.add(queue);
     await this.#done(lsn);
     return queue;

@@ -30,6 +30,8 @@ interface QueueRecord {
   readonly arguments: readonly JsonField[];
   /** `QueueSpec.reservedFor`; missing for everybody's. */
   readonly user?: string;
+  /** `QueueSpec.declaredBy`; missing for nobody's. */
+  readonly declaredBy?: string;
 }
 
 interface ExchangeRecord {
@@ -53,6 +55,7 @@ export function queueValue(queue: Queue): Uint8Array {
     autoDelete: queue.autoDelete,
     arguments: fieldTableToJson(queue.arguments),
     ...(queue.reservedFor === null ? {} : { user: queue.reservedFor }),
+    ...(queue.declaredBy === null ? {} : { declaredBy: queue.declaredBy }),
   };
   return definitionValue(record);
 }
@@ -61,8 +64,8 @@ export function queueValue(queue: Queue): Uint8Array {
 export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec } {
   const record = JSON.parse(Buffer.from(value).toString()) as QueueRecord;
   const args = fieldTableFromJson(record.arguments);
-  const { id, autoDelete, user: reservedFor = null } = record;
-  return { id, spec: { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor } };
+  const { id, autoDelete, user: reservedFor = null, declaredBy = null } = record;
+  return { id, spec: { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor, declaredBy } };
 }
 
 export function exchangeKey(virtualHost: string, name: string): string {

@@ -1,6 +1,7 @@
 import type { User } from "./auth/user.ts";
 import { BrokerError, permissionRefused } from "./errors.ts";
 import { isLongerThan, topicBytesMax } from "./name-bounds.ts";
+import { forbiddenTopicExchange } from "./exchange/topic-reach.ts";
 import { parseReplyPath } from "./reply-path.ts";
 import { Route } from "./route.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -53,8 +54,10 @@ export class Publishing {
     }
     const source = host.requireExchange(exchange);
     if (source.internal) throw new BrokerError("access-refused", `cannot publish to internal ${source.title}`);
-    if (source.type === "topic" && !this.#user.mayUseTopic("write", host.name, exchange, routingKey, this.#clientId)) {
-      const text = `write access to topic '${routingKey}' in ${source.title} refused for user '${this.#user.name}'`;
+    const subject = { virtualHost: host.name, routingKey, topic: route.topic, clientId: this.#clientId };
+    const forbidden = forbiddenTopicExchange(host, this.#user, source, subject);
+    if (forbidden !== null) {
+      const text = `write access to topic '${routingKey}' in ${forbidden.title} refused for user '${this.#user.name}'`;
       throw new BrokerError("access-refused", text);
     }
     host.resolve(route, source);

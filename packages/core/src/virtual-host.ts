@@ -1,8 +1,10 @@
+import type { UserDirectory } from "./auth/user-directory.ts";
 import { PublishResult } from "./channel/publish-result.ts";
 import type { Timer } from "./clock.ts";
 import { BrokerError, resourceName } from "./errors.ts";
 import { Exchange, type ExchangeType } from "./exchange/exchange.ts";
 import { newRouting, type RoutingTable, routeInto } from "./exchange/router.ts";
+import { forbiddenTopicExchange } from "./exchange/topic-reach.ts";
 import { TopicMatcher } from "./exchange/topic-matcher.ts";
 import { emptyFieldTable, type FieldTable } from "./field-value.ts";
 import type { Logger } from "./logger.ts";
@@ -27,6 +29,7 @@ export interface BrokerParts {
   readonly logger: Logger;
   /** The topic exchange that MQTT's topics are routing keys of, in every virtual host. */
   readonly mqttExchange: string;
+  readonly users: UserDirectory;
   /** Ids of queues, over all virtual hosts. */
   nextQueueId(): number;
 }
@@ -201,9 +204,13 @@ export class VirtualHost implements QueueHost, RoutingTable {
       this.totals.dropped[reason]++;
       return;
     }
-    this.totals.deadLettered[reason]++;
     const death = { queue: queue.name, reason, atMs: this.store.clock.nowMs() };
     const { copy, headers } = deadLetterMessage(message, exchange.name, deadLetterRoutingKey, death);
+    if (this.#deadLetterForbidden(queue, exchange, copy)) {
+      this.totals.dropped[reason]++;
+      return;
+    }
+    this.totals.deadLettered[reason]++;
     const routing = newRouting();
     const { routingKey, topic } = copy.route;
     routeInto(this, exchange, [routingKey, ...copy.extraKeys], () => headers, routing, topic);
@@ -274,6 +281,24 @@ export class VirtualHost implements QueueHost, RoutingTable {
     }
     if (ids.length === 0) return;
     this.store.append(ids, message);
+  }
+
+  /**
+   * True where the user that declared the queue may not use the topic. Who may declare queues could otherwise send to any
+   * topic by way of one that is named like it.
+   */
+  #deadLetterForbidden(queue: Queue, exchange: Exchange, copy: Message): boolean {
+    const user = queue.declaredBy === null ? undefined : this.parts.users.find(queue.declaredBy);
+    if (user === undefined || user.topicPermissions(this.name).size === 0) return false;
+    const { routingKey, topic } = copy.route;
+    for (const [index, key] of [routingKey, ...copy.extraKeys].entries()) {
+      const subject = { virtualHost: this.name, routingKey: key, topic: index === 0 ? topic : null, clientId: "" };
+      if (forbiddenTopicExchange(this, user, exchange, subject) === null) continue;
+      const fields = { queue: queue.name, vhost: this.name, user: user.name, routingKey: key };
+      this.logger.warn(fields, "message dropped: who declared its queue may not dead-letter to this topic");
+      return true;
+    }
+    return false;
   }
 
   #cycles(headers: FieldTable, target: Queue): boolean {

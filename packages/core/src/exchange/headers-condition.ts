@@ -63,7 +63,7 @@ export class MessageHeaders {
 const fewHeaders = 8;
 
 /** True where one field of a condition holds: void asks for presence only. */
-export function fieldHolds(wanted: FieldValue, actual: FieldValue | undefined): boolean {
+function fieldHolds(wanted: FieldValue, actual: FieldValue | undefined): boolean {
   return actual !== undefined && (wanted.kind === "void" || sameValue(wanted, actual));
 }
 

@@ -29,6 +29,8 @@ export interface QueueSpec {
   readonly arguments: FieldTable;
   /** The user whose clients alone may have it: an MQTT session, a durable STOMP subscription. Default: everybody. */
   readonly reservedFor?: string | null;
+  /** The user in whose name the queue dead-letters. Default: nobody's, which may do everything. */
+  readonly declaredBy?: string | null;
 }
 
 /** What makes one queue: identity, declaration, and the connection that owns it where it is exclusive. */
@@ -76,6 +78,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   readonly countsDeliveries: boolean;
   /** The user whose clients alone may have it, null for everybody. */
   reservedFor: string | null;
+  /** The user in whose name it dead-letters, null for nobody's. */
+  readonly declaredBy: string | null;
   unackedCount = 0;
   deleted = false;
   readonly #host: QueueHost;
@@ -102,6 +106,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     this.options = options;
     this.owner = identity.owner;
     this.reservedFor = spec.reservedFor ?? null;
+    this.declaredBy = options.deadLetterExchange === null ? null : (spec.declaredBy ?? null);
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
     this.idList = [identity.id];
     this.#host = host;

@@ -43,14 +43,14 @@ export function wildcardSearch(piece: readonly number[]): TextSearch<Uint32Array
   const wordCount = Math.ceil(piece.length / 32);
   const elsewhere = new Uint32Array(wordCount);
   const masks = new Map<number, Uint32Array>();
-  piece.forEach((codePoint, index) => {
+  for (const [index, codePoint] of piece.entries()) {
     if (codePoint === anyCharacter) setBit(elsewhere, index);
     else if (!masks.has(codePoint)) masks.set(codePoint, new Uint32Array(wordCount));
-  });
+  }
   for (const [codePoint, mask] of masks) {
-    piece.forEach((one, index) => {
+    for (const [index, one] of piece.entries()) {
       if (one === anyCharacter || one === codePoint) setBit(mask, index);
-    });
+    }
   }
   const lastWord = (piece.length - 1) >>> 5;
   const lastBit = 1 << ((piece.length - 1) & 31);
