@@ -8,7 +8,7 @@ import { AlarmMonitor } from "./alarm-monitor.ts";
 import { type AmqpPorts, configuredAmqpAdapter, listenAmqp } from "./amqp-listeners.ts";
 import type { Config } from "./config/config.ts";
 import { limitKeys } from "./config/limit-keys.ts";
-import { diskProbe, memoryProbes } from "./machine-probes.ts";
+import { diskProbe, memoryProbes, writtenFolders } from "./machine-probes.ts";
 import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
 import { configuredMqttAdapter, listenMqtt, type MqttPorts, type MqttServer } from "./mqtt-listeners.ts";
 import { isShared, openStorage, recoveryFailure, type StorageEvents } from "./open-storage.ts";
@@ -149,14 +149,14 @@ export class Leadership {
   }
 
   #newAlarmMonitor(broker: Broker): AlarmMonitor {
-    const { dataDir, diskFreeLimit, memoryHighWatermark } = this.#config;
+    const { diskFreeLimit, memoryHighWatermark } = this.#config;
     const availableBytes = availableMemoryBytes();
     return new AlarmMonitor(broker, {
       memory: memoryProbes(broker),
-      disk: diskProbe(dataDir),
+      disk: diskProbe(() => writtenFolders(broker, this.#config)),
       memoryBytesMax: watermarkBytes(memoryHighWatermark, availableBytes),
       availableBytes,
-      diskFreeBytesMin: broker.storage.name === "embedded" ? diskFreeLimit : 0,
+      diskFreeBytesMin: broker.storage.name === "embedded" || broker.store.spillArea !== null ? diskFreeLimit : 0,
     });
   }
 

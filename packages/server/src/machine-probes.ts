@@ -3,6 +3,8 @@ import { getHeapStatistics } from "node:v8";
 import type { Broker } from "@jackalope/core";
 import type { DiskProbe } from "./alarm-monitor.ts";
 import { collectGarbage } from "./collect-garbage.ts";
+import type { Config } from "./config/config.ts";
+import { spillDirectoryOf } from "./spill-area.ts";
 import type { HeapReading, MemoryProbes } from "./memory-alarm.ts";
 
 /** The real process, with what the broker counts itself. */
@@ -37,12 +39,27 @@ function countMessages(broker: Broker): number {
   return count;
 }
 
-/** The disk that holds `dataDir`. */
-export function diskProbe(dataDir: string): DiskProbe {
+/** The disks that hold `folders`: the fullest counts, and infinitely much is free where there is none. */
+export function diskProbe(folders: () => readonly string[]): DiskProbe {
   return {
     diskFreeBytes: async () => {
-      const { bavail, bsize } = await statfs(dataDir);
-      return bavail * bsize;
+      let freeBytes = Number.POSITIVE_INFINITY;
+      for (const folder of folders()) {
+        const { bavail, bsize } = await statfs(folder);
+        freeBytes = Math.min(freeBytes, bavail * bsize);
+      }
+      return freeBytes;
     },
   };
+}
+
+/** The folders that `broker` writes to. */
+export function writtenFolders(broker: Broker, config: Config): string[] {
+  const folders = broker.storage.name === "embedded" ? [config.dataDir] : [];
+  const spillDirectory = spillDirectoryOf(config);
+  const spilled = broker.store.spillArea?.statistics();
+  // A nearly full disk matters to nobody who does not use it. The folder is there once something is in a file.
+  const spills = spilled !== undefined && spilled.messages > 0 && spilled.fileBytes > 0;
+  if (spills && spillDirectory !== null) folders.push(spillDirectory);
+  return folders;
 }

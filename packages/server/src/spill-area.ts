@@ -7,11 +7,16 @@ import { dataDirDefault } from "./config/config-keys.ts";
 
 /** The spill area that the settings ask for; null where backlogs of transient messages stay in memory. */
 export function spillAreaOf(config: Config, clock: Clock, logger: Logger): SpillArea | null {
-  const directory = spillDirectory(config);
+  const directory = spillDirectoryOf(config);
   return directory === null ? null : openSpillArea({ directory, clock, logger });
 }
 
-function spillDirectory({ spillDir, dataDir, store }: Pick<Config, "spillDir" | "dataDir" | "store">): string | null {
+/** The folder of the spill area, null for none. */
+export function spillDirectoryOf({
+  spillDir,
+  dataDir,
+  store,
+}: Pick<Config, "spillDir" | "dataDir" | "store">): string | null {
   if (spillDir === "off") return null;
   if (spillDir !== "auto") return spillDir;
   // An embedded broker that keeps nothing has no folder either, unless it was given one.

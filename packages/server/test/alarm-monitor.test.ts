@@ -10,7 +10,8 @@ import {
 import { FakeClock } from "@jackalope/testkit";
 import { describe, expect, test, vi } from "vitest";
 import { AlarmMonitor, type MonitoredBroker } from "../src/alarm-monitor.ts";
-import { diskProbe, memoryProbes } from "../src/machine-probes.ts";
+import type { Config } from "../src/config/config.ts";
+import { diskProbe, memoryProbes, writtenFolders } from "../src/machine-probes.ts";
 
 /** Memory in numbers that are set by hand. */
 class FakeMachine {
@@ -294,6 +295,23 @@ test("the machine's own numbers make sense, and a collection frees what nobody h
   const { heapBytes, heapBytesMax } = probes.heap();
   expect(heapBytes).toBeGreaterThan(0);
   expect(heapBytes).toBeLessThan(heapBytesMax);
-  expect(await diskProbe(".").diskFreeBytes()).toBeGreaterThanOrEqual(0);
+  expect(await diskProbe(() => ["."]).diskFreeBytes()).toBeGreaterThanOrEqual(0);
   await broker.close();
+});
+
+test("the spill folder's disk is looked at while something is in it", () => {
+  const config = { dataDir: "/data", spillDir: "/other", store: "redis://" } as unknown as Config;
+  const brokerWith = (name: string, fileBytes: number): Broker =>
+    ({
+      storage: { name },
+      store: { spillArea: { statistics: () => ({ fileBytes, messages: fileBytes }) } },
+    }) as unknown as Broker;
+  expect(writtenFolders(brokerWith("embedded", 0), config)).toEqual(["/data"]);
+  expect(writtenFolders(brokerWith("embedded", 1), config)).toEqual(["/data", "/other"]);
+  expect(writtenFolders(brokerWith("redis", 0), config)).toEqual([]);
+  expect(writtenFolders(brokerWith("redis", 1), config)).toEqual(["/other"]);
+});
+
+test("where no folder is written to no disk is full", async () => {
+  expect(await diskProbe(() => []).diskFreeBytes()).toBe(Number.POSITIVE_INFINITY);
 });

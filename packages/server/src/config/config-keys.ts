@@ -135,7 +135,9 @@ export const configKeys: ConfigKeys = {
     section: "Alarms",
     kind: bytes(0),
     default: 50_000_000,
-    description: "Free bytes on the disk of the data directory below which publishers are blocked. 0 turns it off.",
+    description:
+      "Free bytes on the disk of the data directory, or of the spill folder while something is in it, below which " +
+      "publishers are blocked. 0 turns it off.",
   },
   heartbeat: {
     section: "AMQP",

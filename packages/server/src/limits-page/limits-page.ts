@@ -33,7 +33,7 @@ export function limitsPage(): string {
       },
       {
         setting: "diskFreeLimit",
-        counts: "bytes free on the disk of the data directory",
+        counts: "bytes free on the disk of the data directory, and of the spill folder while something is in it",
         atBound: "`connection.blocked`: publishers wait",
       },
     ]),
