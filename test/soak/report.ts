@@ -21,6 +21,7 @@ export function reportOf({ ledger, tally, seconds, folder }: SoakResult): string
   for (const { name, afterMs } of ledger.late.slice(0, lateMax)) {
     lines.push(`  from a broker that did not lead any more: ${name}, after ${afterMs.toFixed(1)} ms`);
   }
+  lines.push(`memory: ${tally.startMiB.toFixed(0)} MiB at the start, ${tally.endMiB.toFixed(0)} at the end`);
   lines.push("faults:");
   for (const [fault, times] of tally.faults) lines.push(`  ${times} × ${fault}${durations(tally, fault)}`);
   if (ledger.errors.size > 0) lines.push("what clients were told:");

@@ -8,12 +8,14 @@ import { brokerFaults } from "./faults/broker-faults.ts";
 import { clientFaults } from "./faults/client-faults.ts";
 import { embeddedFaults } from "./faults/embedded-faults.ts";
 import type { Fault, Scene } from "./faults/fault.ts";
+import { overloadFaults } from "./faults/overload-faults.ts";
 import { linkFaults, redisFaults } from "./faults/redis-faults.ts";
 import { Tally } from "./faults/tally.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { closeLedger, Completion } from "./ledger/verdict.ts";
 import { checkLeftOvers } from "./left-overs.ts";
 import { Random } from "./random.ts";
+import type { Slot } from "./stage/slot.ts";
 import { openEmbeddedStage, openRedisStage, type Stage, type StoreName, untilLeader } from "./stage/stage.ts";
 import { until } from "./waiting.ts";
 
@@ -46,6 +48,9 @@ export interface SoakResult {
 const progressMs = 60_000;
 /** Messages that come through before the next fault, at most. */
 const betweenMax = 600;
+/** Resident memory of the broker over that at the start, when everything has come; it has so long to give it back. */
+const growthMiBMax = 200;
+const flatMs = 30_000;
 /** Each producer's messages after the last fault of all. */
 const lastMessages = 8;
 
@@ -59,12 +64,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const run = new Run(options, ledger, tally);
   if (options.store === "redis") {
     const stage = await openRedisStage(own);
-    await run.play(stage, [...brokerFaults, ...redisFaults, ...linkFaults, ...clientFaults], () =>
+    await run.play(stage, [...brokerFaults, ...redisFaults, ...linkFaults, ...clientFaults, ...overloadFaults], () =>
       checkLeftOvers(stage.redis, ledger),
     );
   } else {
     const stage = await openEmbeddedStage(own);
-    await run.play(stage, [...embeddedFaults, ...clientFaults], () => Promise.resolve());
+    await run.play(stage, [...embeddedFaults, ...clientFaults, ...overloadFaults], () => Promise.resolve());
   }
   if (ledger.accusations.length === 0) rmSync(folder, { recursive: true, force: true });
   return { ledger, tally, seconds: (performance.now() - startedMs) / 1000, folder };
@@ -99,6 +104,7 @@ class Run {
       crew = assembleCrew(this.#ledger, stage.slots, seed, perSecond);
       const { sessions } = crew;
       await until("the subscriptions", () => sessions.every(({ subscribed }) => subscribed), progressMs);
+      this.#tally.startMiB = (await untilLeader(stage)).residentMiB;
       producers = crew.startProducers();
       await this.#progress(producers, 1);
       await this.#rounds(stage, chosen, crew, producers);
@@ -197,6 +203,7 @@ class Run {
     crew.retained.stop();
     await this.#settle(crew, producers);
     const leader = await untilLeader(stage);
+    await this.#checkMemory(leader);
     this.#options.note("everything has come; a last kill -9");
     await leader.end("SIGKILL");
     leader.start();
@@ -205,6 +212,18 @@ class Run {
     await this.#progress(producers, lastMessages * producers.length);
     await this.#settle(crew, producers);
     await crew.retained.look();
+  }
+
+  /** A broker that has nothing more to do has nothing left of what it did. */
+  async #checkMemory(leader: Slot): Promise<void> {
+    const tally = this.#tally;
+    const isFlat = (): boolean => leader.residentMiB <= tally.startMiB + growthMiBMax;
+    await until("flat memory", isFlat, flatMs).catch(() =>
+      this.#ledger.accuse(
+        `memory does not come down: ${leader.residentMiB.toFixed(0)} MiB, ${tally.startMiB.toFixed(0)} at the start`,
+      ),
+    );
+    tally.endMiB = leader.residentMiB;
   }
 
   async #settle(crew: Crew, producers: readonly SoakProducer[]): Promise<void> {

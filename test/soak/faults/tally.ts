@@ -8,6 +8,9 @@ export interface TakeOver {
 export class Tally {
   readonly faults: Map<string, number> = new Map();
   readonly takeOvers: TakeOver[] = [];
+  /** Resident memory of the leading broker, before the first message and when everything has come. */
+  startMiB = 0;
+  endMiB = 0;
 
   count(fault: string): void {
     this.faults.set(fault, (this.faults.get(fault) ?? 0) + 1);

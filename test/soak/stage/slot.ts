@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { freePort } from "@jackalope/testkit/free-port";
@@ -61,6 +61,13 @@ export class Slot {
 
   get running(): boolean {
     return this.#child !== null;
+  }
+
+  /** Resident memory of the process in mebibytes (VmRSS in proc(5)); 0 where there is none. */
+  get residentMiB(): number {
+    if (this.#child === null) return 0;
+    const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, "utf8"));
+    return Number(match?.[1] ?? 0) / 1024;
   }
 
   /** Starts a process; does not wait for it. */
