@@ -31,6 +31,7 @@ export const replyCodeOf: Readonly<Record<BrokerErrorCode, ReplyCode>> = {
   "not-found": replyCodes.notFound,
   "resource-locked": replyCodes.resourceLocked,
   "precondition-failed": replyCodes.preconditionFailed,
+  "quota-exceeded": replyCodes.preconditionFailed,
   "not-allowed": replyCodes.notAllowed,
   "not-implemented": replyCodes.notImplemented,
   "command-invalid": replyCodes.commandInvalid,

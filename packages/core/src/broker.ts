@@ -1,3 +1,5 @@
+import { TopologyAccounts } from "./account/topology-accounts.ts";
+import { withTopologyBounds } from "./account/topology-bounds.ts";
 import { Alarms } from "./alarms.ts";
 import type { User } from "./auth/user.ts";
 import { LoginDelays } from "./auth/login-delays.ts";
@@ -66,6 +68,7 @@ export class Broker implements BrokerParts {
   readonly containment: Containment;
   readonly alarms: Alarms;
   readonly totals: Totals = new Totals();
+  readonly topologyAccounts: TopologyAccounts;
   readonly addsOrigin: boolean;
   readonly #sessionsAcrossUsers: boolean;
   readonly #loginDelays: LoginDelays;
@@ -84,7 +87,7 @@ export class Broker implements BrokerParts {
 
   private constructor(options: BrokerOptions) {
     this.clock = options.clock ?? new SystemClock();
-    this.limits = { ...defaultLimits, ...options.limits };
+    this.limits = withTopologyBounds({ ...defaultLimits, ...options.limits });
     this.turn = options.turn ?? new Turn(this.clock, this.limits.turnBudgetMs);
     this.addsOrigin = options.addsOrigin ?? false;
     this.#sessionsAcrossUsers = options.sessionsAcrossUsers ?? false;
@@ -95,6 +98,7 @@ export class Broker implements BrokerParts {
     this.clock.onFailure = (error) => this.containment.failed("timer", error);
     this.turn.containment = this.containment;
     this.alarms = new Alarms(this.containment);
+    this.topologyAccounts = new TopologyAccounts(this.limits, this.alarms);
     this.store = new Store(options.storage, options.spillArea ?? null, this);
     this.store.ownership.onCertain = () => {
       for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
@@ -125,6 +129,11 @@ export class Broker implements BrokerParts {
   /** What the messages of all queues take in memory: `Store.messageBytes`. */
   get messageBytes(): number {
     return this.store.messageBytes;
+  }
+
+  /** What everything but messages weighs in memory, about: definitions, and what connections have open. */
+  get topologyBytes(): number {
+    return this.topologyAccounts.total.bytes;
   }
 
   /** True where the medium cannot keep up: adapters stop reading from connections that publish. */
@@ -173,6 +182,7 @@ export class Broker implements BrokerParts {
       this.users.forgetVirtualHost(name);
       this.store.put(definitionKey("vhost", name), null);
     });
+    this.topologyAccounts.forgetVirtualHost(name);
     await this.store.whenDurable(lsn);
   }
 

@@ -1,3 +1,5 @@
+import type { Payer } from "./account/payer.ts";
+import { channelBytes, connectionBytes } from "./account/topology-bytes.ts";
 import type { Permission, User } from "./auth/user.ts";
 import type { Broker } from "./broker.ts";
 import { Channel } from "./channel/channel.ts";
@@ -42,6 +44,8 @@ export class ClientConnection implements QueueOwner {
   publishing: Publishing;
   /** Headers that every message of this client gets, null where the broker adds none. */
   readonly origin: FieldTable | null;
+  /** Pays for what ends with this connection. */
+  readonly payer: Payer;
   readonly #channels = new Set<Channel>();
   readonly #exclusiveQueues = new Set<Queue>();
   #closed = false;
@@ -52,7 +56,10 @@ export class ClientConnection implements QueueOwner {
     this.options = options;
     this.user = options.user;
     this.origin = broker.addsOrigin ? originHeaders(options) : null;
-    this.publishing = new Publishing(virtualHost, options.user, options.clientId ?? "");
+    this.payer = broker.topologyAccounts.connectionPayer(virtualHost.name, options.user.name, options.name);
+    // Counted and not asked about: somebody must be able to come and make room. `connectionsMax` bounds them.
+    this.payer.add(connectionBytes);
+    this.publishing = new Publishing(this.payer, virtualHost, options.user, options.clientId ?? "");
   }
 
   get name(): string {
@@ -64,7 +71,10 @@ export class ClientConnection implements QueueOwner {
   }
 
   openChannel(sink: ChannelSink): Channel {
+    // The first is as free as the connection.
+    if (this.#channels.size > 0) this.payer.admit(channelBytes, "cannot open a channel");
     const channel = new Channel(this, sink);
+    this.payer.add(channelBytes);
     this.#channels.add(channel);
     this.broker.totals.channelsOpened++;
     return channel;
@@ -72,13 +82,16 @@ export class ClientConnection implements QueueOwner {
 
   /** Channels report their end. */
   channelClosed(channel: Channel): void {
-    if (this.#channels.delete(channel)) this.broker.totals.channelsClosed++;
+    if (!this.#channels.delete(channel)) return;
+    this.broker.totals.channelsClosed++;
+    this.payer.release(channelBytes);
   }
 
   /** The client's credentials were renewed. */
   updateUser(user: User): void {
     this.user = user;
-    this.publishing = new Publishing(this.virtualHost, user, this.options.clientId ?? "");
+    this.publishing.forget();
+    this.publishing = new Publishing(this.payer, this.virtualHost, user, this.options.clientId ?? "");
     // Remembered routes carry the old user's permissions.
     this.virtualHost.topologyVersion++;
   }
@@ -94,7 +107,7 @@ export class ClientConnection implements QueueOwner {
         this.#require("write", "exchange", alternate.value);
       }
     }
-    await this.#done(this.virtualHost.topology.declareExchange(name, spec));
+    await this.#done(this.virtualHost.topology.declareExchange(name, spec, this.#definitionPayer));
   }
 
   /** Passive declaration: throws not-found. */
@@ -143,7 +156,7 @@ export class ClientConnection implements QueueOwner {
     if (name !== "") requireUnreserved("queue", name);
     this.#requireDeadLettering(spec, actual);
     const ownSpec = { ...spec, declaredBy: this.user.name };
-    const { queue, lsn } = host.topology.createQueue(actual, ownSpec, spec.exclusive ? this : null);
+    const { queue, lsn } = host.topology.createQueue(actual, ownSpec, ...this.#holder(spec.exclusive));
     if (spec.exclusive) this.#exclusiveQueues.add(queue);
     await this.#done(lsn);
     return queue;
@@ -190,7 +203,7 @@ export class ClientConnection implements QueueOwner {
 
   async bind(binding: BindingSpec): Promise<void> {
     this.#requireBindable(binding);
-    await this.#done(this.virtualHost.topology.bind(binding));
+    await this.#done(this.virtualHost.topology.bind(binding, this.#payerOf(binding)));
   }
 
   async unbind(binding: BindingSpec): Promise<void> {
@@ -233,7 +246,24 @@ export class ClientConnection implements QueueOwner {
     for (const channel of this.#channels) channel.pause();
     for (const channel of [...this.#channels]) channel.close();
     for (const queue of this.#exclusiveQueues) this.virtualHost.topology.removeQueue(queue);
+    this.publishing.forget();
+    this.payer.release(connectionBytes);
     this.broker.connectionClosed(this);
+  }
+
+  /** Pays for what stays when the connection is gone. */
+  get #definitionPayer(): Payer {
+    return this.virtualHost.payer(this.user.name);
+  }
+
+  #holder(exclusive: boolean): readonly [owner: QueueOwner | null, payer: Payer] {
+    return exclusive ? [this, this.payer] : [null, this.#definitionPayer];
+  }
+
+  /** Bindings of an exclusive queue end with it. */
+  #payerOf({ destination, destinationKind }: BindingSpec): Payer {
+    const queue = destinationKind === "queue" ? this.virtualHost.queues.get(destination) : undefined;
+    return queue?.owner === this ? this.payer : this.#definitionPayer;
   }
 
   #done(lsn: number): Promise<void> {

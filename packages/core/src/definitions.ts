@@ -1,3 +1,4 @@
+import type { Payer } from "./account/payer.ts";
 import type { Binding, BindingSpec } from "./exchange/binding.ts";
 import type { Exchange, ExchangeSpec } from "./exchange/exchange.ts";
 import { fieldTableFromJson, fieldTableText, fieldTableToJson, type JsonField } from "./field-table-text.ts";
@@ -24,7 +25,12 @@ export function definitionValue(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }
 
-interface QueueRecord {
+/** Who made it; definitions of older versions do not say it. */
+interface MadeBy {
+  readonly madeBy?: string;
+}
+
+interface QueueRecord extends MadeBy {
   readonly id: number;
   readonly autoDelete: boolean;
   readonly arguments: readonly JsonField[];
@@ -34,15 +40,19 @@ interface QueueRecord {
   readonly declaredBy?: string;
 }
 
-interface ExchangeRecord {
+interface ExchangeRecord extends MadeBy {
   readonly type: string;
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: readonly JsonField[];
 }
 
-interface BindingRecord {
+interface BindingRecord extends MadeBy {
   readonly arguments: readonly JsonField[];
+}
+
+function madeBy(payer: Payer | null): MadeBy {
+  return payer === null || payer.userName === "" ? {} : { madeBy: payer.userName };
 }
 
 export function queueKey(virtualHost: string, name: string): string {
@@ -56,16 +66,18 @@ export function queueValue(queue: Queue): Uint8Array {
     arguments: fieldTableToJson(queue.arguments),
     ...(queue.reservedFor === null ? {} : { user: queue.reservedFor }),
     ...(queue.declaredBy === null ? {} : { declaredBy: queue.declaredBy }),
+    ...madeBy(queue.payer),
   };
   return definitionValue(record);
 }
 
 /** Reads a queue definition back. */
-export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec } {
+export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec; madeBy: string } {
   const record = JSON.parse(Buffer.from(value).toString()) as QueueRecord;
   const args = fieldTableFromJson(record.arguments);
-  const { id, autoDelete, user: reservedFor = null, declaredBy = null } = record;
-  return { id, spec: { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor, declaredBy } };
+  const { id, autoDelete, user: reservedFor = null, declaredBy = null, madeBy = "" } = record;
+  const spec = { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor, declaredBy };
+  return { id, spec, madeBy };
 }
 
 export function exchangeKey(virtualHost: string, name: string): string {
@@ -78,14 +90,16 @@ export function exchangeValue(exchange: Exchange): Uint8Array {
     autoDelete: exchange.autoDelete,
     internal: exchange.internal,
     arguments: fieldTableToJson(exchange.arguments),
+    ...madeBy(exchange.payer),
   };
   return definitionValue(record);
 }
 
 /** Reads an exchange definition back. */
-export function parseExchange(value: Uint8Array): ExchangeSpec {
-  const record = JSON.parse(Buffer.from(value).toString()) as ExchangeRecord;
-  return { ...record, durable: true, arguments: fieldTableFromJson(record.arguments) };
+export function parseExchange(value: Uint8Array): { spec: ExchangeSpec; madeBy: string } {
+  const { type, autoDelete, internal, ...rest } = JSON.parse(Buffer.from(value).toString()) as ExchangeRecord;
+  const spec = { type, autoDelete, internal, durable: true, arguments: fieldTableFromJson(rest.arguments) };
+  return { spec, madeBy: rest.madeBy ?? "" };
 }
 
 export function bindingKey(virtualHost: string, binding: Binding): string {
@@ -95,19 +109,20 @@ export function bindingKey(virtualHost: string, binding: Binding): string {
 }
 
 export function bindingValue(binding: Binding): Uint8Array {
-  const record: BindingRecord = { arguments: fieldTableToJson(binding.arguments) };
+  const record: BindingRecord = { arguments: fieldTableToJson(binding.arguments), ...madeBy(binding.payer) };
   return definitionValue(record);
 }
 
 /** Reads a binding definition back. */
-export function parseBinding(key: DefinitionKey, value: Uint8Array): BindingSpec {
+export function parseBinding(key: DefinitionKey, value: Uint8Array): { spec: BindingSpec; madeBy: string } {
   const [, , source = "", kind, destination = "", routingKey = ""] = key;
   const record = JSON.parse(Buffer.from(value).toString()) as BindingRecord;
-  return {
+  const spec: BindingSpec = {
     source,
     destination,
     destinationKind: kind === "exchange" ? "exchange" : "queue",
     routingKey,
     arguments: fieldTableFromJson(record.arguments),
   };
+  return { spec, madeBy: record.madeBy ?? "" };
 }

@@ -7,6 +7,8 @@ export type BrokerErrorCode =
   | "not-found"
   | "resource-locked"
   | "precondition-failed"
+  /** A bound is reached, or memory is low: the same request may pass later. AMQP has no word for it but 406. */
+  | "quota-exceeded"
   | "not-allowed"
   | "not-implemented"
   | "command-invalid"

@@ -18,8 +18,10 @@ export interface Limits {
   readonly spillPendingBytesMax: number;
   /** Bytes waiting for one socket before its consumers get nothing more. */
   readonly outboxBytesMax: number;
-  /** Routes a virtual host remembers; the cache is emptied when it is full. */
+  /** Routes that one connection remembers; all are forgotten when there are more. */
   readonly routeCacheMax: number;
+  /** Memory of the routes that one connection remembers, about; all are forgotten when there is more. */
+  readonly routeCacheBytesMax: number;
   /** Unacknowledged deliveries of one channel where the consumer asked for no prefetch limit. */
   readonly channelUnackedMax: number;
   /** Memory that those keep, bodies and entries. One that is larger goes out alone. */
@@ -35,6 +37,17 @@ export interface Limits {
   readonly transactionBytesMax: number;
   /** Time that a turn of the event loop takes for clients' work, before those that want more wait for the next. */
   readonly turnBudgetMs: number;
+  /**
+   * Memory for everything that is no message, about: definitions, and what connections have open. 0: two fifths of the
+   * JavaScript heap's limit, or of the memory there is. Definitions leave an eighth of it to the connections.
+   */
+  readonly topologyBytesMax: number;
+  /** The same of one virtual host. 0: as much as there is. */
+  readonly virtualHostTopologyBytesMax: number;
+  /** The same of one user, over all virtual hosts. 0: three quarters of what there is. */
+  readonly userTopologyBytesMax: number;
+  /** What one connection has open: channels, consumers, exclusive queues, transactions. 0: half of what there is. */
+  readonly connectionTopologyBytesMax: number;
   /** Connections over all listeners. */
   readonly connectionsMax: number;
   /** Names of users in UTF-8. */
@@ -58,6 +71,7 @@ export const defaultLimits: Limits = {
   spillPendingBytesMax: 16 * 1024 * 1024,
   outboxBytesMax: 1024 * 1024,
   routeCacheMax: 16_384,
+  routeCacheBytesMax: 16 * 1024 * 1024,
   channelUnackedMax: 2_000_000,
   channelUnackedBytesMax: 96 * 1024 * 1024,
   channelConsumersMax: 65_535,
@@ -68,6 +82,10 @@ export const defaultLimits: Limits = {
   transactionOperationsMax: 100_000,
   transactionBytesMax: 128 * 1024 * 1024,
   turnBudgetMs: 2,
+  topologyBytesMax: 0,
+  virtualHostTopologyBytesMax: 0,
+  userTopologyBytesMax: 0,
+  connectionTopologyBytesMax: 0,
   connectionsMax: 100_000,
   userNameBytesMax: 255,
   passwordBytesMax: 1024,

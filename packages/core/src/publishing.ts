@@ -1,3 +1,5 @@
+import type { Payer } from "./account/payer.ts";
+import { routeBytes } from "./account/topology-bytes.ts";
 import type { User } from "./auth/user.ts";
 import { BrokerError, permissionRefused } from "./errors.ts";
 import { isLongerThan, topicBytesMax } from "./name-bounds.ts";
@@ -11,14 +13,17 @@ import type { VirtualHost } from "./virtual-host.ts";
  * again whenever topology or permissions changed, remembered up to `routeCacheMax`.
  */
 export class Publishing {
+  readonly #payer: Payer;
   readonly #host: VirtualHost;
   readonly #user: User;
   readonly #clientId: string;
   /** By exchange, then by routing key, or by topic behind a NUL where the key does not tell it. */
   #byExchange = new Map<string, Map<string, Route>>();
   #count = 0;
+  #bytes = 0;
 
-  constructor(host: VirtualHost, user: User, clientId: string) {
+  constructor(payer: Payer, host: VirtualHost, user: User, clientId: string) {
+    this.#payer = payer;
     this.#host = host;
     this.#user = user;
     this.#clientId = clientId;
@@ -40,6 +45,14 @@ export class Publishing {
     this.#check(fresh);
     if (route === undefined) this.#remember(fresh, name);
     return fresh;
+  }
+
+  /** Forgets every route. They are found again when they are asked for. */
+  forget(): void {
+    this.#byExchange = new Map();
+    this.#count = 0;
+    this.#payer.release(this.#bytes);
+    this.#bytes = 0;
   }
 
   #check(route: Route): void {
@@ -64,10 +77,12 @@ export class Publishing {
   }
 
   #remember(route: Route, name: string): void {
-    if (this.#count >= this.#host.store.limits.routeCacheMax) {
-      this.#byExchange = new Map();
-      this.#count = 0;
-    }
+    const { routeCacheMax, routeCacheBytesMax } = this.#host.store.limits;
+    const bytes = routeBytes(route.exchange, route.routingKey, route.topic);
+    if (this.#count >= routeCacheMax || this.#bytes + bytes > routeCacheBytesMax) this.forget();
+    if (!this.#payer.hasRoom(bytes)) return;
+    this.#payer.add(bytes);
+    this.#bytes += bytes;
     let byKey = this.#byExchange.get(route.exchange);
     if (byKey === undefined) this.#byExchange.set(route.exchange, (byKey = new Map()));
     byKey.set(name, route);

@@ -69,8 +69,11 @@ export class Recovery implements RecoveryVisitor {
     this.#built = true;
     const rank = (kind: string): number => order.indexOf(kind);
     this.#definitions.sort((left, right) => rank(left.key[0]) - rank(right.key[0]));
-    for (const { key, value } of this.#definitions) this.#take(key, value);
-    this.#definitions.length = 0;
+    // What has been made is let go of at once: a start needs no more memory than it must.
+    this.#definitions.reverse();
+    for (let each = this.#definitions.pop(); each !== undefined; each = this.#definitions.pop()) {
+      this.#take(each.key, each.value);
+    }
   }
 
   /**
@@ -103,11 +106,11 @@ export class Recovery implements RecoveryVisitor {
   }
 
   #takeExchange(host: VirtualHost, name: string, value: Uint8Array): void {
-    const spec = parseExchange(value);
+    const { spec, madeBy } = parseExchange(value);
     const { type } = spec;
     if (!isExchangeType(type)) throw new Error(`stored exchange '${name}' has the unknown type '${type}'`);
     const { made, mended } = this.#mend(host, spec.arguments, (args) => {
-      return new Exchange(host.name, name, type, { ...spec, arguments: args });
+      return new Exchange(host.name, name, type, { ...spec, arguments: args }, host.payer(madeBy));
     });
     host.topology.addExchange(made);
     if (mended)
@@ -115,10 +118,11 @@ export class Recovery implements RecoveryVisitor {
   }
 
   #takeQueue(host: VirtualHost, name: string, value: Uint8Array): void {
-    const { id, spec } = parseQueue(value);
+    const { id, spec, madeBy } = parseQueue(value);
+    const payer = host.payer(madeBy);
     const { made: queue, mended } = this.#mend(host, spec.arguments, (args) => {
       const options = readQueueArguments(args, name, host.name);
-      return new Queue({ id, name, spec: { ...spec, arguments: args }, options, owner: null }, host);
+      return new Queue({ id, name, spec: { ...spec, arguments: args }, options, owner: null, payer }, host);
     });
     host.topology.addQueue(queue);
     this.#queues.set(id, queue);
@@ -129,7 +133,8 @@ export class Recovery implements RecoveryVisitor {
 
   #takeBinding(host: VirtualHost, key: DefinitionKey, value: Uint8Array): void {
     try {
-      host.topology.addBinding(parseBinding(key, value));
+      const { spec, madeBy } = parseBinding(key, value);
+      host.topology.addBinding(spec, host.payer(madeBy));
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       // Nothing hangs on a binding: without it the broker is there, and messages are where they were.

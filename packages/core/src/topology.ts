@@ -1,4 +1,6 @@
+import type { Payer } from "./account/payer.ts";
 import type { Consumer } from "./channel/consumer.ts";
+import { queueBytes } from "./account/topology-bytes.ts";
 import { bindingKey, bindingValue, exchangeKey, exchangeValue, queueKey, queueValue } from "./definitions.ts";
 import { queueArgumentNames, requireSameArguments, requireSameFlag } from "./equivalence.ts";
 import { BrokerError, resourceName } from "./errors.ts";
@@ -27,7 +29,7 @@ export class Topology {
     this.#host = host;
   }
 
-  declareExchange(name: string, spec: ExchangeSpec): Lsn {
+  declareExchange(name: string, spec: ExchangeSpec, payer: Payer): Lsn {
     if (!isExchangeType(spec.type)) {
       throw new BrokerError("precondition-failed", `unknown exchange type '${spec.type}'`);
     }
@@ -43,9 +45,11 @@ export class Topology {
     const maximum = this.#host.store.limits.exchangesPerVirtualHostMax;
     if (this.#host.exchanges.size >= maximum) {
       const title = resourceName("exchange", name, this.#host.name);
-      throw new BrokerError("precondition-failed", `cannot declare ${title}: exchange limit of ${maximum} is reached`);
+      throw new BrokerError("quota-exceeded", `cannot declare ${title}: exchange limit of ${maximum} is reached`);
     }
-    const exchange = this.addExchange(new Exchange(this.#host.name, name, spec.type, spec));
+    const made = new Exchange(this.#host.name, name, spec.type, spec, payer);
+    payer.admitDefinition(made.accountedBytes, `cannot declare ${made.title}`);
+    const exchange = this.addExchange(made);
     return exchange.durable
       ? this.#host.store.put(exchangeKey(this.#host.name, name), exchangeValue(exchange))
       : noWrite;
@@ -54,6 +58,7 @@ export class Topology {
   /** Takes an exchange into the virtual host without storing it; recovery calls it for stored ones. */
   addExchange(exchange: Exchange): Exchange {
     this.#host.exchanges.set(exchange.name, exchange);
+    exchange.payer?.add(exchange.accountedBytes);
     this.#host.topologyVersion++;
     return exchange;
   }
@@ -64,6 +69,7 @@ export class Topology {
     return this.#host.store.atomic(() => {
       for (const binding of [...exchange.bindings.values(), ...exchange.incoming]) this.#unlink(binding);
       this.#host.exchanges.delete(exchange.name);
+      exchange.payer?.release(exchange.accountedBytes);
       this.#host.topologyVersion++;
       if (exchange.durable) this.#host.store.put(exchangeKey(this.#host.name, exchange.name), null);
     });
@@ -77,16 +83,18 @@ export class Topology {
   }
 
   /** Makes a queue that does not exist yet. */
-  createQueue(name: string, spec: QueueSpec, owner: QueueOwner | null): { queue: Queue; lsn: Lsn } {
+  createQueue(name: string, spec: QueueSpec, owner: QueueOwner | null, payer: Payer): { queue: Queue; lsn: Lsn } {
     const host = this.#host;
     const options = readQueueArguments(spec.arguments, name, host.name);
     if (options.type === "quorum") requireQuorumShape(spec, resourceName("queue", name, host.name));
     const maximum = host.store.limits.queuesPerVirtualHostMax;
     if (host.queues.size >= maximum) {
       const text = `cannot declare ${resourceName("queue", name, host.name)}: queue limit in vhost '${host.name}' (${maximum}) is reached`;
-      throw new BrokerError("precondition-failed", text);
+      throw new BrokerError("quota-exceeded", text);
     }
-    const queue = new Queue({ id: host.parts.nextQueueId(), name, spec, options, owner }, host);
+    const title = resourceName("queue", name, host.name);
+    payer.admitDefinition(queueBytes(name, spec.arguments), `cannot declare ${title}`);
+    const queue = new Queue({ id: host.parts.nextQueueId(), name, spec, options, owner, payer }, host);
     this.addQueue(queue);
     host.queueUsed(queue);
     const stored = queue.durable && !queue.exclusive;
@@ -103,6 +111,7 @@ export class Topology {
   /** Takes a queue into the virtual host without storing it; recovery calls it for stored ones. */
   addQueue(queue: Queue): void {
     this.#host.queues.set(queue.name, queue);
+    queue.payer.add(queue.accountedBytes);
     this.#host.topologyVersion++;
   }
 
@@ -120,6 +129,7 @@ export class Topology {
     const lsn = host.store.atomic(() => {
       for (const binding of [...queue.incoming]) this.#unlink(binding);
       host.queues.delete(queue.name);
+      queue.payer.release(queue.accountedBytes);
       host.topologyVersion++;
       queue.purge();
       if (queue.durable && !queue.exclusive) host.store.put(queueKey(host.name, queue.name), null);
@@ -130,31 +140,41 @@ export class Topology {
   }
 
   /** Binds. The source is looked for first, so it is the one named where both are missing. Repeating is fine. */
-  bind(spec: BindingSpec): Lsn {
+  bind(spec: BindingSpec, payer: Payer): Lsn {
+    const binding = this.#newBinding(spec, payer);
+    if (binding === null) return noWrite;
     const maximum = this.#host.store.limits.bindingsPerVirtualHostMax;
     if (this.#bindingCount >= maximum) {
-      throw new BrokerError(
-        "precondition-failed",
-        `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`,
-      );
+      throw new BrokerError("quota-exceeded", `binding limit in vhost '${this.#host.name}' (${maximum}) is reached`);
     }
-    if (this.#host.exchange(spec.source)?.type === "headers") checkHeadersArguments(spec.arguments);
-    const binding = this.addBinding(spec);
-    if (binding === null || !binding.durable) return noWrite;
+    if (binding.source.type === "headers") checkHeadersArguments(spec.arguments);
+    payer.admitDefinition(binding.accountedBytes, `cannot bind ${binding.destination.title}`);
+    this.#link(binding);
+    if (!binding.durable) return noWrite;
     return this.#host.store.put(bindingKey(this.#host.name, binding), bindingValue(binding));
   }
 
-  /** Puts a binding in force without storing it, null where it already was; recovery calls it for stored ones. */
-  addBinding(spec: BindingSpec): Binding | null {
+  /** Puts a binding in force without storing it or asking about its memory: recovery calls it for stored ones. */
+  addBinding(spec: BindingSpec, payer: Payer): void {
+    const binding = this.#newBinding(spec, payer);
+    if (binding !== null) this.#link(binding);
+  }
+
+  /** A binding that is not in force yet, null where there is one like it. */
+  #newBinding(spec: BindingSpec, payer: Payer): Binding | null {
     const { source, destination } = this.#ends(spec);
-    const binding = new Binding(source, destination, spec.routingKey, spec.arguments);
-    if (source.bindings.has(binding.id)) return null;
+    const binding = new Binding(source, destination, spec.routingKey, spec.arguments, payer);
+    return source.bindings.has(binding.id) ? null : binding;
+  }
+
+  #link(binding: Binding): void {
+    const { source, destination } = binding;
     source.matcher.add(binding);
     source.bindings.set(binding.id, binding);
     destination.incoming.add(binding);
+    binding.payer.add(binding.accountedBytes);
     this.#bindingCount++;
     this.#host.topologyVersion++;
-    return binding;
   }
 
   /** Unbinds; a binding that does not exist is fine, and so is one of whose ends does not exist. */
@@ -181,6 +201,7 @@ export class Topology {
     if (!source.bindings.delete(binding.id)) return;
     source.matcher.remove(binding);
     binding.destination.incoming.delete(binding);
+    binding.payer.release(binding.accountedBytes);
     this.#bindingCount--;
     this.#host.topologyVersion++;
     if (binding.durable) this.#host.store.put(bindingKey(this.#host.name, binding), null);

@@ -1,3 +1,5 @@
+import type { Payer } from "./account/payer.ts";
+import type { TopologyAccounts } from "./account/topology-accounts.ts";
 import type { UserDirectory } from "./auth/user-directory.ts";
 import { PublishResult } from "./channel/publish-result.ts";
 import type { Timer } from "./clock.ts";
@@ -27,6 +29,8 @@ export interface BrokerParts {
   readonly turn: Turn;
   readonly totals: Totals;
   readonly logger: Logger;
+  /** What everything but messages weighs, and who answers for it. */
+  readonly topologyAccounts: TopologyAccounts;
   /** The topic exchange that MQTT's topics are routing keys of, in every virtual host. */
   readonly mqttExchange: string;
   readonly users: UserDirectory;
@@ -74,9 +78,15 @@ export class VirtualHost implements QueueHost, RoutingTable {
     this.topology = new Topology(this);
     this.records = new Records(name, parts.store);
     const spec = { durable: true, autoDelete: false, internal: false, arguments: emptyFieldTable };
-    for (const [exchange, type] of predeclared) this.exchanges.set(exchange, new Exchange(name, exchange, type, spec));
-    const trace = new Exchange(name, "amq.rabbitmq.trace", "topic", { ...spec, internal: true });
+    for (const [exchange, type] of predeclared)
+      this.exchanges.set(exchange, new Exchange(name, exchange, type, spec, null));
+    const trace = new Exchange(name, "amq.rabbitmq.trace", "topic", { ...spec, internal: true }, null);
     this.exchanges.set(trace.name, trace);
+  }
+
+  /** Who pays for what `user` makes here and leaves behind; "" for a user that is not known. */
+  payer(user: string): Payer {
+    return this.parts.topologyAccounts.payer(this.name, user);
   }
 
   exchange(name: string): Exchange | undefined {
@@ -248,11 +258,13 @@ export class VirtualHost implements QueueHost, RoutingTable {
   }
 
   /** An address for direct replies to one channel. */
-  openReplyQueue(owner: QueueOwner): Queue {
+  openReplyQueue(owner: QueueOwner, payer: Payer): Queue {
     const name = newName(replyQueuePrefix);
     const spec = { durable: false, exclusive: true, autoDelete: false, arguments: emptyFieldTable };
     const options = readQueueArguments(emptyFieldTable, name, this.name);
-    const queue = new Queue({ id: 0, name, spec, options, owner }, this);
+    const queue = new Queue({ id: 0, name, spec, options, owner, payer }, this);
+    payer.admit(queue.accountedBytes, "cannot take direct replies");
+    payer.add(queue.accountedBytes);
     this.#replyQueues.set(name, queue);
     return queue;
   }
@@ -260,7 +272,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
   closeReplyQueue(queue: Queue): void {
     queue.purge();
     queue.retire();
-    this.#replyQueues.delete(queue.name);
+    if (this.#replyQueues.delete(queue.name)) queue.payer.release(queue.accountedBytes);
   }
 
   #publishToOne(queue: Queue, message: Message): number {

@@ -102,11 +102,11 @@ describe("queues", () => {
     await small.queue("a");
     await small.queue("a");
     expect(await refusal(() => small.queue("b"))).toBe(
-      "precondition-failed: cannot declare queue 'b' in vhost '/': queue limit in vhost '/' (1) is reached",
+      "quota-exceeded: cannot declare queue 'b' in vhost '/': queue limit in vhost '/' (1) is reached",
     );
     await small.exchange("x", "fanout");
     expect(await refusal(() => small.exchange("y", "fanout"))).toBe(
-      "precondition-failed: cannot declare exchange 'y' in vhost '/': exchange limit of 8 is reached",
+      "quota-exceeded: cannot declare exchange 'y' in vhost '/': exchange limit of 8 is reached",
     );
   });
 });
@@ -278,7 +278,7 @@ describe("bindings", () => {
     const small = await TestBroker.open({ limits: { bindingsPerVirtualHostMax: 1 } });
     await small.queue("q");
     await small.bind("amq.direct", "q", "a");
-    expect(await refusal(() => small.bind("amq.direct", "q", "b"))).toMatch(/^precondition-failed: binding limit/);
+    expect(await refusal(() => small.bind("amq.direct", "q", "b"))).toMatch(/^quota-exceeded: binding limit/);
     await small.client.unbind({ ...binding("amq.direct", "q"), routingKey: "a" });
     await small.bind("amq.direct", "q", "b");
   });

@@ -25,6 +25,16 @@ const gauges: readonly Measure[] = [
   },
   { name: "jackalope_queues", help: "Queues", read: (_, queues) => queues.count },
   { name: "jackalope_consumers", help: "Consumers", read: (_, queues) => queues.consumers },
+  {
+    name: "jackalope_topology_bytes",
+    help: "Memory of everything that is no message, about: definitions, and what connections have open",
+    read: ({ topologyAccounts }) => topologyAccounts.total.bytes,
+  },
+  {
+    name: "jackalope_topology_limit_bytes",
+    help: "The bound of that",
+    read: ({ topologyAccounts }) => topologyAccounts.total.bytesMax,
+  },
   { name: "jackalope_messages_ready", help: "Messages waiting for a consumer", read: (_, queues) => queues.ready },
   {
     name: "jackalope_messages_unacknowledged",
@@ -162,6 +172,27 @@ const labelledCounters: readonly {
   },
 ];
 
+/** Who holds how much of `jackalope_topology_bytes`. */
+const holderGauges: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly read: (broker: Broker) => ReadonlyMap<string, { readonly bytes: number }>;
+}[] = [
+  {
+    name: "jackalope_virtual_host_topology_bytes",
+    help: "What each virtual host has of jackalope_topology_bytes",
+    label: "virtual_host",
+    read: ({ topologyAccounts }) => topologyAccounts.virtualHosts,
+  },
+  {
+    name: "jackalope_user_topology_bytes",
+    help: "What each user has made of jackalope_topology_bytes",
+    label: "user",
+    read: ({ topologyAccounts }) => topologyAccounts.users,
+  },
+];
+
 /** The metrics of one broker, in a registry of its own. The message path knows nothing of it: values are read at a scrape. */
 export class BrokerMetrics {
   readonly registry: Registry = new Registry();
@@ -169,6 +200,13 @@ export class BrokerMetrics {
 
   constructor() {
     const registers = [this.registry];
+    for (const { name, help, label, read } of holderGauges) {
+      const gauge = new Gauge({ name, help, registers, labelNames: [label] });
+      this.#updates.push((broker) => {
+        gauge.reset();
+        for (const [holder, { bytes }] of read(broker)) gauge.set({ [label]: holder }, bytes);
+      });
+    }
     for (const { name, help, read } of gauges) {
       const gauge = new Gauge({ name, help, registers });
       this.#updates.push((broker, queues) => gauge.set(read(broker, queues)));

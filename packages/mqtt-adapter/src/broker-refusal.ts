@@ -7,6 +7,7 @@ const reasonOf = {
   "not-found": reasonCodes.implementationSpecificError,
   "resource-locked": reasonCodes.implementationSpecificError,
   "precondition-failed": reasonCodes.implementationSpecificError,
+  "quota-exceeded": reasonCodes.quotaExceeded,
   "not-allowed": reasonCodes.implementationSpecificError,
   "not-implemented": reasonCodes.implementationSpecificError,
   "command-invalid": reasonCodes.protocolError,

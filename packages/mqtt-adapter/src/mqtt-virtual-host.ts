@@ -76,7 +76,9 @@ export class MqttVirtualHost {
     const user = this.#broker.users.find(userName);
     try {
       if (user === undefined) throw new BrokerError("access-refused", "the user was deleted");
-      new Publishing(this.host, user, clientId).route(exchange, routingKey, topic);
+      const publishing = new Publishing(this.host.payer(userName), this.host, user, clientId);
+      publishing.route(exchange, routingKey, topic);
+      publishing.forget();
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#logger.warn({ clientId, user: userName, topic: will.topic, reason: error.message }, "will not published");

@@ -44,7 +44,8 @@ async function setting(intervalMs = 10_000): Promise<Setting> {
 function bind(broker: Broker, queue: Queue, routingKey: string, filter: string | null): void {
   const args = filter === null ? [] : [["x-topic-filter", stringField(filter)] as const];
   const binding = { source: "amq.topic", destination: queue.name, destinationKind: "queue", routingKey } as const;
-  defaultHost(broker).topology.bind({ ...binding, arguments: args });
+  const host = defaultHost(broker);
+  host.topology.bind({ ...binding, arguments: args }, host.payer(""));
 }
 
 describe("$SYS", () => {

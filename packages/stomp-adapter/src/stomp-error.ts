@@ -25,6 +25,7 @@ export const refusals: Readonly<Record<BrokerErrorCode, { readonly title: string
   "not-found": { title: "not_found", reply: "NOT_FOUND" },
   "resource-locked": { title: "resource_locked", reply: "RESOURCE_LOCKED" },
   "precondition-failed": { title: "precondition_failed", reply: "PRECONDITION_FAILED" },
+  "quota-exceeded": { title: "quota_exceeded", reply: "PRECONDITION_FAILED" },
   "not-allowed": { title: "not_allowed", reply: "NOT_ALLOWED" },
   "not-implemented": { title: "not_implemented", reply: "NOT_IMPLEMENTED" },
   "command-invalid": { title: "command_invalid", reply: "COMMAND_INVALID" },

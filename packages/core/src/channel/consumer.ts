@@ -1,3 +1,4 @@
+import { consumerBytes } from "../account/topology-bytes.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -22,6 +23,8 @@ export interface ConsumeSpec {
   readonly adapterState?: unknown;
   /** Default: every message. */
   readonly filter?: MessageFilter | undefined;
+  /** Memory that the adapter keeps for it beyond the usual, about. Default: 0. */
+  readonly heldBytes?: number;
   /** Where acknowledgements are asked for: transient messages need none. MQTT's QoS 0. Default: false. */
   readonly settlesTransient?: boolean;
 }
@@ -45,6 +48,8 @@ export class Consumer {
   /** Deliveries that may still go out before an acknowledgement comes back. */
   credit: number;
   readonly creditMax: number;
+  /** What it weighs in its connection's account. */
+  readonly accountedBytes: number;
   started = false;
   /** Neighbours in the queue's round, null while it cannot take a message. Kept by ConsumerSet. */
   following: Consumer | null = null;
@@ -63,6 +68,7 @@ export class Consumer {
     this.priority = priority;
     this.creditMax = spec.noAck || prefetchCount === 0 ? creditUnlimited : prefetchCount;
     this.credit = this.creditMax;
+    this.accountedBytes = consumerBytes(tag, spec.arguments, spec.heldBytes ?? 0);
   }
 
   /** True where nobody but the channel bounds its unacknowledged deliveries. */

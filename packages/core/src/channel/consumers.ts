@@ -1,3 +1,4 @@
+import { consumerBytes } from "../account/topology-bytes.ts";
 import { BrokerError } from "../errors.ts";
 import { findField, integerOf } from "../field-value.ts";
 import type { Limits } from "../limits.ts";
@@ -60,8 +61,10 @@ export class Consumers {
     if (queue.exclusivelyConsumed || (spec.exclusive && takenAlready)) {
       throw new BrokerError("access-refused", `${queue.title} in exclusive use`);
     }
-    const consumer = new Consumer(this.#channel, queue, tag, spec, priorityOf(queue, spec), this.#prefetchCount);
-    this.#byTag.set(tag, consumer);
+    const priority = priorityOf(queue, spec);
+    this.#admit(tag, spec);
+    const consumer = new Consumer(this.#channel, queue, tag, spec, priority, this.#prefetchCount);
+    this.#enter(consumer);
     queue.addConsumer(consumer);
     this.#channel.connection.virtualHost.queueUsed(queue);
     return consumer;
@@ -71,10 +74,12 @@ export class Consumers {
     if (!spec.noAck) throw new BrokerError("precondition-failed", "reply consumer cannot acknowledge");
     if (this.#replyQueue !== null) throw new BrokerError("precondition-failed", "reply consumer already set");
     const tag = this.#claimTag(spec.tag);
-    const queue = this.#channel.connection.virtualHost.openReplyQueue(this.#channel.connection);
+    this.#admit(tag, spec);
+    const { connection } = this.#channel;
+    const queue = connection.virtualHost.openReplyQueue(connection, connection.payer);
     this.#replyQueue = queue;
     const consumer = new Consumer(this.#channel, queue, tag, spec, 0, 0);
-    this.#byTag.set(tag, consumer);
+    this.#enter(consumer);
     queue.addConsumer(consumer);
     return consumer;
   }
@@ -92,7 +97,9 @@ export class Consumers {
   /** Drops a consumer whose queue is gone; false where it was dropped before. */
   forget(consumer: Consumer): boolean {
     consumer.started = false;
-    return this.#byTag.get(consumer.tag) === consumer && this.#byTag.delete(consumer.tag);
+    if (this.#byTag.get(consumer.tag) !== consumer) return false;
+    this.#channel.connection.payer.release(consumer.accountedBytes);
+    return this.#byTag.delete(consumer.tag);
   }
 
   closeAll(): void {
@@ -139,6 +146,16 @@ export class Consumers {
   refreshAll(): void {
     this.#wasFull = !this.#channel.acceptsUnacked;
     for (const consumer of this.#byTag.values()) consumer.queue.consumerChanged(consumer);
+  }
+
+  #admit(tag: string, spec: ConsumeSpec): void {
+    const bytes = consumerBytes(tag, spec.arguments, spec.heldBytes ?? 0);
+    this.#channel.connection.payer.admit(bytes, "cannot add a consumer");
+  }
+
+  #enter(consumer: Consumer): void {
+    this.#byTag.set(consumer.tag, consumer);
+    this.#channel.connection.payer.add(consumer.accountedBytes);
   }
 
   #closeReplyQueue(): void {

@@ -1,3 +1,5 @@
+import type { Payer } from "../account/payer.ts";
+import { bindingBytes } from "../account/topology-bytes.ts";
 import type { FieldTable } from "../field-value.ts";
 import { fieldTableText } from "../field-table-text.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -23,13 +25,19 @@ export class Binding {
   readonly arguments: FieldTable;
   /** Identity among the bindings of one source. */
   readonly id: string;
+  /** Who made it. */
+  readonly payer: Payer;
+  /** What it weighs in the payer's accounts. */
+  readonly accountedBytes: number;
 
-  constructor(source: Exchange, destination: Destination, routingKey: string, args: FieldTable) {
+  constructor(source: Exchange, destination: Destination, routingKey: string, args: FieldTable, payer: Payer) {
     this.source = source;
     this.destination = destination;
     this.routingKey = routingKey;
     this.arguments = args;
     this.id = bindingId(destination.kind, destination.name, routingKey, args);
+    this.payer = payer;
+    this.accountedBytes = bindingBytes(this.id, source.type, routingKey, args);
   }
 
   /** A binding survives a restart where both its ends do. */

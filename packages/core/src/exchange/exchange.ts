@@ -1,3 +1,5 @@
+import type { Payer } from "../account/payer.ts";
+import { exchangeBytes } from "../account/topology-bytes.ts";
 import { resourceName } from "../errors.ts";
 import type { FieldTable } from "../field-value.ts";
 import { exchangeArgument } from "../queue/queue-arguments.ts";
@@ -52,8 +54,18 @@ export class Exchange {
   /** Bindings that lead here from other exchanges. */
   readonly incoming: Set<Binding> = new Set();
   deleted = false;
+  /** Who made it; null for those that every virtual host has. */
+  readonly payer: Payer | null;
+  /** What it weighs in the payer's accounts. */
+  readonly accountedBytes: number;
 
-  constructor(virtualHost: string, name: string, type: ExchangeType, spec: Omit<ExchangeSpec, "type">) {
+  constructor(
+    virtualHost: string,
+    name: string,
+    type: ExchangeType,
+    spec: Omit<ExchangeSpec, "type">,
+    payer: Payer | null,
+  ) {
     this.virtualHost = virtualHost;
     this.name = name;
     this.type = type;
@@ -63,6 +75,8 @@ export class Exchange {
     this.arguments = spec.arguments;
     this.alternate = exchangeArgument(spec.arguments, "alternate-exchange", this.title);
     this.matcher = matchers[type]();
+    this.payer = payer;
+    this.accountedBytes = exchangeBytes(name, spec.arguments);
   }
 
   /** `exchange 'x' in vhost '/'`. */

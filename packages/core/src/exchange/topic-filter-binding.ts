@@ -8,7 +8,7 @@ import { keyOfFilter } from "./topic-name.ts";
  * Bindings that go by the message's MQTT topic instead of its key. Their argument `x-topic-filter` is the topic filter;
  * the key says the same as far as a key can, and only people look at it.
  */
-const topicFilterArgument = "x-topic-filter";
+export const topicFilterArgument = "x-topic-filter";
 
 /** The binding of a queue to a topic exchange by an MQTT topic filter. */
 export function topicFilterBinding(source: string, queueName: string, filter: string): BindingSpec {

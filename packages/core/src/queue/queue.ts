@@ -1,3 +1,5 @@
+import type { Payer } from "../account/payer.ts";
+import { queueBytes } from "../account/topology-bytes.ts";
 import type { Consumer } from "../channel/consumer.ts";
 import { resourceName } from "../errors.ts";
 import type { Binding } from "../exchange/binding.ts";
@@ -40,6 +42,8 @@ export interface QueueIdentity {
   readonly spec: QueueSpec;
   readonly options: QueueArguments;
   readonly owner: QueueOwner | null;
+  /** Who made it. */
+  readonly payer: Payer;
 }
 
 /**
@@ -80,6 +84,10 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   reservedFor: string | null;
   /** The user in whose name it dead-letters, null for nobody's. */
   readonly declaredBy: string | null;
+  /** Who made it. */
+  readonly payer: Payer;
+  /** What it weighs in the payer's accounts, messages aside. */
+  readonly accountedBytes: number;
   unackedCount = 0;
   deleted = false;
   readonly #host: QueueHost;
@@ -107,6 +115,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     this.owner = identity.owner;
     this.reservedFor = spec.reservedFor ?? null;
     this.declaredBy = options.deadLetterExchange === null ? null : (spec.declaredBy ?? null);
+    this.payer = identity.payer;
+    this.accountedBytes = queueBytes(identity.name, spec.arguments);
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
     this.idList = [identity.id];
     this.#host = host;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { free } from "../fixture/free.ts";
 import { Binding } from "../../src/exchange/binding.ts";
 import { Exchange } from "../../src/exchange/exchange.ts";
 import { HeadersMatcher } from "../../src/exchange/headers-matcher.ts";
@@ -9,7 +10,13 @@ import { refusal, table, TestBroker } from "../fixture/test-broker.ts";
 const spec = { durable: false, autoDelete: false, internal: false, arguments: [] };
 
 function binding(args: FieldTable): Binding {
-  return new Binding(new Exchange("/", "source", "headers", spec), new Exchange("/", "to", "fanout", spec), "", args);
+  return new Binding(
+    new Exchange("/", "source", "headers", spec, null),
+    new Exchange("/", "to", "fanout", spec, null),
+    "",
+    args,
+    free,
+  );
 }
 
 function matches(args: FieldTable, headers: FieldTable): boolean {

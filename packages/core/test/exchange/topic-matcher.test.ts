@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { free } from "../fixture/free.ts";
 import { Binding, type Destination } from "../../src/exchange/binding.ts";
 import { Exchange } from "../../src/exchange/exchange.ts";
 import { TopicMatcher } from "../../src/exchange/topic-matcher.ts";
 
 const spec = { durable: false, autoDelete: false, internal: false, arguments: [] };
-const source = new Exchange("/", "source", "topic", spec);
+const source = new Exchange("/", "source", "topic", spec, null);
 
 /** A binding that leads to an exchange of its own, named by the test. */
 function binding(key: string, name: string = key): Binding {
-  return new Binding(source, new Exchange("/", name, "fanout", spec), key, []);
+  return new Binding(source, new Exchange("/", name, "fanout", spec, null), key, [], free);
 }
 
 function matches(matcher: TopicMatcher, key: string): string[] {
@@ -102,7 +103,7 @@ describe("keys with very many words", () => {
   test("are refused as topic filters of bindings", () => {
     const deep = Array.from({ length: 30_000 }, () => "a").join("/");
     const filter = [["x-topic-filter", { kind: "string", value: deep }]] as const;
-    const wide = new Binding(source, new Exchange("/", "q", "fanout", spec), "#", filter);
+    const wide = new Binding(source, new Exchange("/", "q", "fanout", spec, null), "#", filter, free);
     expect(() => new TopicMatcher().add(wide)).toThrow("at most 256 words");
   });
 });

@@ -47,7 +47,7 @@ export class Inbox implements ChannelSink, TurnTask {
     const { connection, concurrency, limits } = options;
     const spec = { durable: false, exclusive: true, autoDelete: false, arguments: sessionQueueBounds(limits) };
     const name = `aedes-${randomUUID()}`;
-    this.queue = connection.virtualHost.topology.createQueue(name, spec, connection).queue;
+    this.queue = connection.virtualHost.topology.createQueue(name, spec, connection, connection.payer).queue;
     this.#channel = connection.openChannel(this);
     this.#channel.qos(concurrency, false);
     this.#channel.consume(name, { tag: "", noAck: false, exclusive: true, arguments: [] }).start();
@@ -108,7 +108,7 @@ export class Inbox implements ChannelSink, TurnTask {
   /** A listener that cannot be bound hears its own emitter alone: neither aedes nor mqemitter know a refusal here. */
   #bind(filter: string): void {
     try {
-      this.#host.topology.bind(this.#binding(filter));
+      this.#host.topology.bind(this.#binding(filter), this.#options.connection.payer);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#host.logger.error(

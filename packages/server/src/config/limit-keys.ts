@@ -53,7 +53,8 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "Bytes on their way to the spill folder at which publishers whose messages go there are held back.",
   ),
   outboxBytesMax: sized("outboxBytesMax", "Bytes waiting for one socket at which its consumers get nothing more."),
-  routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that a virtual host remembers."),
+  routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that one connection remembers."),
+  routeCacheBytesMax: sized("routeCacheBytesMax", "Memory of the routes that one connection remembers, about."),
   filterSkippedMax: counted(
     "filterSkippedMax",
     "Ready messages of a shared queue that a STOMP subscription with a selector looks past.",
@@ -63,11 +64,34 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "Milliseconds that a turn of the event loop takes for clients' work, before those that want more wait for the next.",
   ),
   transactionOperationsMax: counted("transactionOperationsMax", "Publishes and acknowledgements of one transaction."),
+  topologyBytesMax: shared(
+    "topologyBytesMax",
+    "Memory for everything that is no message, about: definitions, and what connections have open. 0 is two fifths of " +
+      "the JavaScript heap's limit, or of the memory of the machine or the control group where that is less.",
+  ),
+  virtualHostTopologyBytesMax: shared(
+    "virtualHostTopologyBytesMax",
+    "The same of one virtual host. 0 is as much as there is.",
+  ),
+  userTopologyBytesMax: shared(
+    "userTopologyBytesMax",
+    "The same of one user, over all virtual hosts. 0 is three quarters of what there is.",
+  ),
+  connectionTopologyBytesMax: shared(
+    "connectionTopologyBytesMax",
+    "Memory for what one connection has open, about: channels, consumers, exclusive queues, transactions, messages " +
+      "that have not come whole. 0 is half of `topology-bytes-max`.",
+  ),
   transactionBytesMax: sized("transactionBytesMax", "Message bytes of one transaction."),
 };
 
 function counted(name: keyof ConfigurableLimits, description: string): ConfigKey<number> {
   return { section: "Limits", kind: count(1, 1_000_000_000), default: defaultLimits[name], description };
+}
+
+/** 0 stands for a share. */
+function shared(name: keyof ConfigurableLimits, description: string): ConfigKey<number> {
+  return { section: "Limits", kind: bytes(0), default: defaultLimits[name], description };
 }
 
 function sized(name: keyof ConfigurableLimits, description: string): ConfigKey<number> {

@@ -50,8 +50,13 @@ export const coreRows: LimitRows<Limits> = {
   },
   routeCacheMax: {
     setting: "routeCacheMax",
-    counts: "remembered routes of a virtual host",
+    counts: "remembered routes of a connection",
     atBound: "they are forgotten at once",
+  },
+  routeCacheBytesMax: {
+    setting: "routeCacheBytesMax",
+    counts: "memory of those, about",
+    atBound: "as above",
   },
   channelUnackedMax: {
     setting: "channelUnackedMax",
@@ -71,7 +76,7 @@ export const coreRows: LimitRows<Limits> = {
   queuesPerVirtualHostMax: {
     setting: "queuesPerVirtualHostMax",
     counts: "queues of a virtual host, sessions of MQTT included",
-    atBound: "406; ERROR; SUBACK 0x83",
+    atBound: "406; ERROR; SUBACK 0x97",
   },
   exchangesPerVirtualHostMax: {
     setting: "exchangesPerVirtualHostMax",
@@ -81,7 +86,7 @@ export const coreRows: LimitRows<Limits> = {
   bindingsPerVirtualHostMax: {
     setting: "bindingsPerVirtualHostMax",
     counts: "bindings of a virtual host",
-    atBound: "406; ERROR; SUBACK 0x83",
+    atBound: "406; ERROR; SUBACK 0x97",
   },
   filterSkippedMax: {
     setting: "filterSkippedMax",
@@ -102,6 +107,30 @@ export const coreRows: LimitRows<Limits> = {
     setting: "transactionBytesMax",
     counts: "message bytes of a transaction",
     atBound: "506, connection closed; ERROR",
+  },
+  topologyBytesMax: {
+    setting: "topologyBytesMax",
+    shown: "two fifths of the memory",
+    counts: "memory of everything that is no message, about; definitions leave an eighth of it",
+    atBound: "406; ERROR; 0x97, in MQTT 3 a failure",
+  },
+  virtualHostTopologyBytesMax: {
+    setting: "virtualHostTopologyBytesMax",
+    shown: "as much as there is",
+    counts: "the same, of a virtual host",
+    atBound: "as above",
+  },
+  userTopologyBytesMax: {
+    setting: "userTopologyBytesMax",
+    shown: "three quarters of that",
+    counts: "the same, of a user",
+    atBound: "as above",
+  },
+  connectionTopologyBytesMax: {
+    setting: "connectionTopologyBytesMax",
+    shown: "half of that",
+    counts: "the same, of what a connection has open",
+    atBound: "as above",
   },
   connectionsMax: {
     setting: "connectionsMax",
