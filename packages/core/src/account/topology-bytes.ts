@@ -29,13 +29,9 @@ const consumerBytesEach = 620;
 export const connectionBytes = 12_000;
 /** A remembered route, its key aside. */
 const routeBytesEach = 400;
-/** A message that waits for its commit, its bytes aside. */
-export const bufferedPublishBytes = 400;
-/** An acknowledgement that waits for its commit. */
-export const bufferedSettlementBytes = 100;
 
 /** Text: a string of one byte a character where it is ASCII, of two where it is not. Never less than that. */
-export function textBytes(text: string): number {
+function textBytes(text: string): number {
   return Buffer.byteLength(text);
 }
 
@@ -66,7 +62,7 @@ export function routeBytes(exchange: string, routingKey: string, topic: string |
 }
 
 /** A table of arguments. */
-export function fieldTableBytes(table: FieldTable): number {
+function fieldTableBytes(table: FieldTable): number {
   let bytes = 0;
   for (const [name, value] of table) bytes += fieldBytesEach + textBytes(name) + valueBytes(value);
   return bytes;
