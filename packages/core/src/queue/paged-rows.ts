@@ -1,48 +1,22 @@
+import { WaitingLine } from "../waiting-line.ts";
 import type { QueueEntry } from "./queue-entry.ts";
+import { OpenRowBlock, type PagedRow, type RowBlock } from "./row-block.ts";
 
 const firstBlockRows = 16;
 const blockRowsMax = 1024;
 
-/** Facts of paged-out messages in columns: about 37 bytes a message instead of an object graph. */
-class Block {
-  readonly rows: number;
-  readonly storedAt: Float64Array;
-  readonly place: Float64Array;
-  readonly expiresAtMs: Float64Array;
-  readonly sizeBytes: Uint32Array;
-  readonly bodyBytes: Uint32Array;
-  readonly redelivered: Uint8Array;
-  /** Entries that must stay in memory although their place is behind paged ones: what nothing stores. */
-  resident: (QueueEntry | null)[] | null = null;
-  start = 0;
-  end = 0;
-
-  constructor(rows: number) {
-    this.rows = rows;
-    this.storedAt = new Float64Array(rows);
-    this.place = new Float64Array(rows);
-    this.expiresAtMs = new Float64Array(rows);
-    this.sizeBytes = new Uint32Array(rows);
-    this.bodyBytes = new Uint32Array(rows);
-    this.redelivered = new Uint8Array(rows);
-  }
-}
-
-/** One row as it leaves. Reused: read it before the next call. */
-export interface PagedRow {
-  /** The Lsn in the engine, or the position in the spill area, negative; 0 where the row keeps its entry. */
-  storedAt: number;
-  place: number;
-  expiresAtMs: number;
-  sizeBytes: number;
-  bodyBytes: number;
-  redelivered: boolean;
-  resident: QueueEntry | null;
-}
-
-/** The part of a ready list that is not in memory: first in, first out. */
+/**
+ * The part of a ready list that is not in memory: first in, first out. A full block of rows is compacted, to a few bytes
+ * a row where the messages are much alike, and to about 30 at the most: a backlog in a hundred queues is a hundred times
+ * its rows.
+ */
 export class PagedRows {
-  #blocks: Block[] = [];
+  /** Without rows there is none. */
+  #open: OpenRowBlock | null = null;
+  readonly #sealed = new WaitingLine<RowBlock>();
+  /** The oldest rows, and how many of them have left. Null where those are in `#open`. */
+  #head: RowBlock | null = null;
+  #taken = 0;
   #count = 0;
   readonly #row: PagedRow = {
     storedAt: 0,
@@ -67,48 +41,44 @@ export class PagedRows {
     redelivered: boolean,
     resident: QueueEntry | null,
   ): void {
-    let block = this.#blocks[this.#blocks.length - 1];
-    if (block === undefined || block.end === block.rows) {
-      // Ten thousand restored queues with a message each must not take a full block each.
-      block = new Block(block === undefined ? firstBlockRows : Math.min(block.rows * 2, blockRowsMax));
-      this.#blocks.push(block);
-    }
-    const index = block.end++;
-    block.storedAt[index] = storedAt;
-    block.place[index] = place;
-    block.expiresAtMs[index] = expiresAtMs;
-    block.sizeBytes[index] = sizeBytes;
-    block.bodyBytes[index] = bodyBytes;
-    block.redelivered[index] = redelivered ? 1 : 0;
-    if (resident !== null) {
-      block.resident ??= new Array<QueueEntry | null>(block.rows).fill(null);
-      block.resident[index] = resident;
-    }
+    // Ten thousand restored queues with a message each must not take a full block each.
+    const block = (this.#open ??= new OpenRowBlock(firstBlockRows));
+    block.push(storedAt, place, expiresAtMs, sizeBytes, bodyBytes, redelivered, resident);
     this.#count++;
+    if (block.full) this.#seal(block);
   }
 
   /** When the oldest row's message runs out, 0 for never and where there is none. */
   get headExpiresAtMs(): number {
-    const block = this.#blocks[0];
-    return block === undefined ? 0 : (block.expiresAtMs[block.start] as number);
+    return this.#count === 0 ? 0 : this.#oldest().expiresAtMsAt(this.#taken);
   }
 
   /** Removes the oldest row, or returns null. The row object is reused. */
   shift(): PagedRow | null {
-    const block = this.#blocks[0];
-    if (block === undefined) return null;
-    const index = block.start++;
-    const row = this.#row;
-    row.storedAt = block.storedAt[index] as number;
-    row.place = block.place[index] as number;
-    row.expiresAtMs = block.expiresAtMs[index] as number;
-    row.sizeBytes = block.sizeBytes[index] as number;
-    row.bodyBytes = block.bodyBytes[index] as number;
-    row.redelivered = block.redelivered[index] === 1;
-    row.resident = block.resident?.[index] ?? null;
-    // With a million rows there are a thousand blocks, and this shift happens once a block.
-    if (block.start === block.end) this.#blocks.shift();
+    if (this.#count === 0) return null;
+    const block = this.#oldest();
+    block.read(this.#taken++, this.#row);
     this.#count--;
-    return row;
+    if (this.#taken === block.count) this.#dropHead();
+    return this.#row;
+  }
+
+  #oldest(): RowBlock {
+    this.#head ??= this.#sealed.shift() ?? null;
+    return this.#head ?? (this.#open as OpenRowBlock);
+  }
+
+  #dropHead(): void {
+    if (this.#head === null) this.#open = null;
+    this.#head = null;
+    this.#taken = 0;
+  }
+
+  #seal(block: OpenRowBlock): void {
+    const sealed = block.seal();
+    // What had left of the open block has left of the sealed one.
+    if (this.#head === null && this.#sealed.length === 0) this.#head = sealed;
+    else this.#sealed.push(sealed);
+    if (block.rowsMax < blockRowsMax) this.#open = new OpenRowBlock(block.rowsMax * 2);
   }
 }
