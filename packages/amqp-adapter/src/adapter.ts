@@ -26,7 +26,7 @@ export class AmqpAdapter implements ConnectionHost {
     const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
     this.#listener = new ProtocolListener({
       ...{ protocol: "AMQP", logger: this.logger, clock: this.broker.clock, door: options.door },
-      ...{ handshakeTimeoutMs, shutdownTimeoutMs },
+      ...{ handshakeTimeoutMs, shutdownTimeoutMs, containment: this.broker.containment },
       connect: (transport) => new AmqpConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {

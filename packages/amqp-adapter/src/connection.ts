@@ -1,4 +1,5 @@
 import {
+  type Containment,
   type Broker,
   type GateOwner,
   type Logger,
@@ -64,6 +65,10 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     const { turn } = broker;
     this.#gate = new ReadGate({ turn, stream: transport, decoder: this.#decoder, outbox: this.outbox, owner: this });
     this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
+  }
+
+  get containment(): Containment {
+    return this.host.broker.containment;
   }
 
   // What the session asks for

@@ -1,3 +1,4 @@
+import type { Containment } from "./containment.ts";
 import { stopReasons } from "./stop-reasons.ts";
 
 /** A session whose frames are handled strictly in order. */
@@ -7,6 +8,9 @@ export interface OrderedSession {
     stop(reason: number): void;
     /** `reason` is over. */
     proceed(reason: number): void;
+    /** Ends the stream at once. */
+    destroy(): void;
+    readonly containment: Containment;
   };
   /** The frame at hand failed. */
   failed(error: unknown): void;
@@ -16,11 +20,12 @@ export interface OrderedSession {
 export function awaitOperation(session: OrderedSession, operation: Promise<void>): void {
   const { wire } = session;
   wire.stop(stopReasons.operation);
-  operation.then(
+  const ended = operation.then(
     () => wire.proceed(stopReasons.operation),
     (error: unknown) => {
       session.failed(error);
       wire.proceed(stopReasons.operation);
     },
   );
+  wire.containment.watch("session", ended, () => wire.destroy());
 }

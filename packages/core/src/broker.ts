@@ -246,8 +246,9 @@ export class Broker implements BrokerParts {
   #endConnections(ends: (connection: ClientConnection) => boolean, reason: string): void {
     for (const connection of [...this.#connections]) {
       if (!ends(connection)) continue;
-      connection.options.onClose(reason);
-      connection.close();
+      // One that cannot even say goodbye must not keep the others.
+      this.containment.run("session", () => connection.options.onClose(reason));
+      this.containment.run("session", () => connection.close());
     }
   }
 

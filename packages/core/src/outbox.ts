@@ -83,7 +83,7 @@ export class Outbox implements TurnOutbox {
     this.#target.write(buffer.subarray(0, position), () => {
       giveBuffer(buffer);
       this.#leavingBytes -= position;
-      if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#press(false);
+      if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#relieve();
     });
     return true;
   }
@@ -116,6 +116,17 @@ export class Outbox implements TurnOutbox {
   #press(over: boolean): void {
     this.#over = over;
     if (!this.#closed) this.#onPressure(over);
+  }
+
+  /** Called from the socket: what consumers get now, and what of it fails, is no business of its own. */
+  #relieve(): void {
+    const { containment } = this.#turn;
+    if (containment === null) return this.#press(false);
+    containment.run(
+      "outbox",
+      () => this.#press(false),
+      () => this.drop(),
+    );
   }
 
   /** A larger buffer while there is one, for a copy costs less than a system call. */

@@ -27,6 +27,8 @@ export interface GatedStream {
 export interface GateOwner {
   /** A frame failed. */
   failed(error: unknown): void;
+  /** The connection cannot even fail in an orderly way: ends the stream at once. */
+  destroy(): void;
   /** What has been read was handled, or an operation has ended. `drained`: nothing is left that came. */
   chunkEnded(drained: boolean): void;
   /** False from here on while the client is not read from, so that its silence means nothing. */
@@ -140,11 +142,25 @@ export class ReadGate implements TurnWaiter {
     this.#resume();
   }
 
+  /** Whoever has woken the gate, a store or another client, has nothing to do with what goes wrong behind it. */
   #go(): void {
     if (this.#decoding) return;
-    if (this.#mayRead()) this.#decode();
-    else this.#wait();
-    if (this.#stopped === 0 && !this.#waiting) this.#resume();
+    try {
+      if (this.#mayRead()) this.#decode();
+      else this.#wait();
+      if (this.#stopped === 0 && !this.#waiting) this.#resume();
+    } catch (error) {
+      const { containment } = this.#turn;
+      if (containment === null) throw error;
+      containment.failed("session", error);
+      containment.run(
+        "session",
+        () => this.failed(error),
+        () => this.#owner.destroy(),
+      );
+    } finally {
+      this.#decoding = false;
+    }
   }
 
   /** Whether there is time for this client now; a quiet one is given some. */
@@ -170,7 +186,6 @@ export class ReadGate implements TurnWaiter {
       }
       this.#owner.chunkEnded(!decoder.hasRest && this.#chunks.length === 0);
     } while (this.#goesOn());
-    this.#decoding = false;
     // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
     if (this.#turn.crowded) this.#outbox.flush();
   }

@@ -239,7 +239,8 @@ export class BrokerMetrics {
       return;
     }
     const queues = sumQueues(broker);
-    for (const update of this.#updates) update(broker, queues);
+    // One value that cannot be had leaves the others.
+    for (const update of this.#updates) broker.containment.run("background", () => update(broker, queues));
   }
 }
 

@@ -36,9 +36,15 @@ export interface Management {
 /** Makes the HTTP side; it accepts nothing before `listen`. */
 export async function createManagement(options: ManagementOptions): Promise<Management> {
   const app = fastify({ logger: false, bodyLimit: bodyBytesMax });
-  addHealthRoutes(app, options.health);
   const { clock = new SystemClock(), logger = silentLogger, handshakeTimeoutMs = 10_000 } = options;
   const { door = Door.open(clock, logger) } = options;
+  app.setErrorHandler((error: Error & { readonly statusCode?: number }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) return reply.status(status).send({ error: error.message });
+    logger.error({ url: request.url, error: error.message, stack: error.stack }, "a request failed, the others go on");
+    return reply.status(status).send({ error: "internal error" });
+  });
+  addHealthRoutes(app, options.health);
   addMetricsRoutes(app, { ...options, door });
   await app.ready();
   // fastify's own listen knows one address only, and no door.

@@ -33,9 +33,10 @@ export class AdapterTerms implements LoginTerms {
     this.virtualHostInUserName = options.virtualHostInUserName ?? true;
     this.exchange = options.exchange ?? defaultExchange;
     const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
-    const { clock } = broker;
+    const { clock, containment } = broker;
     const { door } = options;
-    this.listenerTerms = { protocol: "MQTT", logger: this.logger, clock, door, handshakeTimeoutMs, shutdownTimeoutMs };
+    const times = { handshakeTimeoutMs, shutdownTimeoutMs };
+    this.listenerTerms = { protocol: "MQTT", logger: this.logger, clock, containment, door, ...times };
     broker.mqttExchange = this.exchange;
     if (this.exchange !== defaultExchange) writeTopicPathsOnly();
   }

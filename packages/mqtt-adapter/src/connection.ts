@@ -1,4 +1,5 @@
 import {
+  type Containment,
   type GateOwner,
   type Logger,
   Outbox,
@@ -60,6 +61,10 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
   /** `client -> server`, as RabbitMQ names connections. */
   get name(): string {
     return `${this.peer} -> ${this.transport.localAddress}:${this.transport.localPort}`;
+  }
+
+  get containment(): Containment {
+    return this.host.broker.containment;
   }
 
   // What the session asks for

@@ -26,4 +26,9 @@ export class LateSettlements implements TurnTask {
     if (this.#channel.closed) return;
     for (let index = 0; index < tags.length; index++) this.#channel.ack(tags[index] as number, false);
   }
+
+  /** What is not settled comes again when the client does. */
+  failed(): void {
+    this.#channel.connection.fail();
+  }
 }

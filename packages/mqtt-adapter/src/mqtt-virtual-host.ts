@@ -47,7 +47,8 @@ export class MqttVirtualHost {
       shared,
       limits,
       logger,
-      publishWill: (will, state) => this.#publishWill(will, state),
+      // Sessions end with their wills, and must, whatever becomes of those.
+      publishWill: (will, state) => host.store.containment.run("background", () => this.#publishWill(will, state)),
       mayTakeOver: (ownerName, userName) => options.broker.mayTakeOver(ownerName, userName),
     });
     host.records.whenCleared(() => this.#clear());

@@ -108,6 +108,11 @@ export class RetainedFeed implements TurnWaiter {
     }
   }
 
+  /** The client gets no more of what is retained, and everything else. */
+  failed(): void {
+    this.#done();
+  }
+
   #send(): StepResult {
     const { budget } = this.#parts.host.turn;
     for (let step = 0; step < stepsPerTurn; step++) {

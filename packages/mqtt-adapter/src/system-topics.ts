@@ -119,8 +119,9 @@ export class SystemTopics {
   #schedule(): void {
     const { host, intervalMs } = this.#parts;
     this.#timer = host.store.clock.after(intervalMs, () => {
-      this.#publish();
+      // First, so that a value that cannot be had does not end them all.
       this.#schedule();
+      this.#publish();
     });
   }
 

@@ -70,6 +70,25 @@ describe("a feed of retained messages", () => {
     ]);
   });
 
+  it("that fails ends alone, what waits for it is told, and the next one gets everything", async () => {
+    const { broker, store, queue, feed } = await setting();
+    fill(store, 100);
+    const subscription = {
+      filter: "#",
+      qos: 0,
+      noLocal: false,
+      get id(): number {
+        throw new Error("a fault of ours");
+      },
+    } as const;
+    const failing = feed({}, { subscription });
+    const next = feed({});
+    await done(failing);
+    await done(next);
+    expect(queue.readyCount).toBe(100);
+    expect(broker.containment.counts.background).toBe(1);
+  });
+
   it("tells topics exactly that the routing key does not tell", async () => {
     const { broker, store, queue, feed } = await setting();
     const { delivered } = consume(broker, queue, true);

@@ -2,6 +2,8 @@ import type { LogFields, Logger } from "@jackalope/core";
 
 /** Longest text in a log line, the line's own and that of each field. */
 export const logTextLengthMax = 256;
+/** Where a fault of ours comes from must be seen whole; a text of a client's in it is still bounded. */
+const stackLengthMax = 8192;
 
 /**
  * A logger that cuts long texts. Much of what is logged comes from clients (names, commands, headers, what is wrong with
@@ -20,16 +22,23 @@ export function boundedLogger(logger: Logger): Logger {
 function cutFields(fields: LogFields): LogFields {
   for (const name in fields) {
     const value = fields[name];
-    if (typeof value === "string" && value.length > logTextLengthMax) {
-      const entries = Object.entries(fields).map(([key, each]) => [key, typeof each === "string" ? cut(each) : each]);
+    if (typeof value === "string" && value.length > lengthMax(name)) {
+      const entries = Object.entries(fields).map(([key, each]) => [
+        key,
+        typeof each === "string" ? cut(each, lengthMax(key)) : each,
+      ]);
       return Object.fromEntries(entries) as LogFields;
     }
   }
   return fields;
 }
 
-function cut(text: string): string {
-  if (text.length <= logTextLengthMax) return text;
+function lengthMax(name: string): number {
+  return name === "stack" ? stackLengthMax : logTextLengthMax;
+}
+
+function cut(text: string, lengthMax: number = logTextLengthMax): string {
+  if (text.length <= lengthMax) return text;
   // Half of a pair of surrogates would be no character.
-  return `${text.slice(0, logTextLengthMax - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+  return `${text.slice(0, lengthMax - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }

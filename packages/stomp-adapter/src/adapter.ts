@@ -30,7 +30,7 @@ export class StompAdapter implements ConnectionHost {
     const { handshakeTimeoutMs, shutdownTimeoutMs } = this.limits;
     this.#listener = new ProtocolListener({
       ...{ protocol: "STOMP", logger: this.logger, clock: this.broker.clock, door: options.door },
-      ...{ handshakeTimeoutMs, shutdownTimeoutMs },
+      ...{ handshakeTimeoutMs, shutdownTimeoutMs, containment: this.broker.containment },
       connect: (transport) => new StompConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {

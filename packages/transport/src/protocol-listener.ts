@@ -1,5 +1,6 @@
-import type { Clock, Logger } from "@jackalope/core/adapter";
+import { type Clock, Containment, type Logger } from "@jackalope/core/adapter";
 import { ConnectionSet } from "./connection-set.ts";
+import { ContainedListener } from "./contained-listener.ts";
 import { Door } from "./door.ts";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
 import { Listeners } from "./listeners.ts";
@@ -18,6 +19,8 @@ export interface ProtocolListenerOptions<C extends ProtocolConnection> {
   readonly clock: Clock;
   /** All listeners of a process share one. Default: one that lets everybody in. */
   readonly door?: Door | undefined;
+  /** Takes what a connection throws. Default: one of the listener's own. */
+  readonly containment?: Containment | undefined;
   /** From the accepted socket to `Transport.loggedIn`. */
   readonly handshakeTimeoutMs: number;
   /** How long clients have to go when the listener closes. */
@@ -31,14 +34,16 @@ export class ProtocolListener<C extends ProtocolConnection> {
   readonly #options: ProtocolListenerOptions<C>;
   readonly #listeners: Listeners;
   readonly #connections = new ConnectionSet<C>();
+  readonly #containment: Containment;
   #closing: Promise<void> | null = null;
 
   constructor(options: ProtocolListenerOptions<C>) {
     const { protocol, logger, clock, handshakeTimeoutMs, door = Door.open(clock, logger) } = options;
     this.#options = options;
+    this.#containment = options.containment ?? new Containment(clock, logger, () => undefined);
     const acceptor: TransportAcceptor = {
       accept: (transport) => this.#connect(transport),
-      gone: (connection) => this.#connections.delete(connection as C),
+      gone: (contained) => this.#connections.delete((contained as ContainedListener<C>).listener),
     };
     this.#listeners = new Listeners({ protocol, logger, clock, door, handshakeTimeoutMs, acceptor });
   }
@@ -77,13 +82,27 @@ export class ProtocolListener<C extends ProtocolConnection> {
 
   async #close(sayGoodbye: (connection: C) => void): Promise<void> {
     const closed = this.#listeners.close();
-    await this.#connections.end(this.#options.clock, this.#options.shutdownTimeoutMs, sayGoodbye);
+    const end = (connection: C): void => {
+      this.#containment.run(
+        "session",
+        () => sayGoodbye(connection),
+        () => connection.destroy(),
+      );
+    };
+    await this.#connections.end(this.#options.clock, this.#options.shutdownTimeoutMs, end);
     await closed;
   }
 
-  #connect(transport: Transport): C | null {
-    const connection = this.#options.connect(transport);
-    if (connection !== null) this.#connections.add(connection);
-    return connection;
+  #connect(transport: Transport): ContainedListener<C> | null {
+    try {
+      const connection = this.#options.connect(transport);
+      if (connection === null) return null;
+      this.#connections.add(connection);
+      return new ContainedListener(connection, transport, this.#containment);
+    } catch (error) {
+      this.#containment.failed("socket", error, { peer: `${transport.remoteAddress}:${transport.remotePort}` });
+      transport.destroy();
+      return null;
+    }
   }
 }

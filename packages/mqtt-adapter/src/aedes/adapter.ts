@@ -87,7 +87,10 @@ export class AedesAdapter extends AdapterTerms implements ConnectionHost {
     for (const [host, starting] of this.#servers) {
       if (this.broker.virtualHosts.get(host.name) === host) continue;
       this.#servers.delete(host);
-      void starting.then((server) => server.close());
+      this.broker.containment.watch(
+        "background",
+        starting.then((server) => server.close()),
+      );
     }
   }
 

@@ -127,7 +127,8 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#phase = "authenticating";
     this.#decoder.stopped = true;
     this.#transport.pause();
-    this.#login(packet).catch((error: unknown) => this.#refuse(error));
+    const login = this.#login(packet).catch((error: unknown) => this.#refuse(error));
+    this.host.broker.containment.watch("session", login, () => this.destroy());
   }
 
   onPublish(packet: PublishPacket): void {
@@ -149,6 +150,8 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.willTopic = packet.will?.topic ?? null;
     const stream = new TransportStream(this.#transport, this);
     stream.once("close", () => this.#streamClosed());
+    // aedes listens too, but not from the beginning to the end, and an 'error' that nobody hears ends the process.
+    stream.on("error", (error) => this.host.logger.debug({ peer: this.peer, error: error.message }, "stream error"));
     await host.serve(stream, identity.virtualHost);
     if (this.#phase !== "authenticating") {
       stream.destroy();
@@ -169,8 +172,9 @@ export class AedesConnection implements TransportListener, PacketHandler {
   #streamClosed(): void {
     // aedes publishes the will behind this, in the client's name.
     setImmediate(() => {
-      this.onGone();
-      this.client?.close();
+      const { containment } = this.host.broker;
+      containment.run("session", this.onGone);
+      containment.run("session", () => this.client?.close());
     });
   }
 

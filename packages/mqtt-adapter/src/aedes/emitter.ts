@@ -86,7 +86,7 @@ export class AedesEmitter {
     const filter = this.#syntax.toFilter(topic);
     this.#listeners.add(filter, listener);
     if (!this.closed) this.#inbox.listen(filter);
-    if (done !== undefined) setImmediate(done);
+    if (done !== undefined) this.#later(done);
     return this;
   }
 
@@ -94,14 +94,14 @@ export class AedesEmitter {
   removeListener(topic: string, listener: Listener, done?: () => void): this {
     const filter = this.#syntax.toFilter(topic);
     if (this.#listeners.remove(filter, listener) && !this.closed) this.#inbox.ignore(filter);
-    if (done !== undefined) setImmediate(done);
+    if (done !== undefined) this.#later(done);
     return this;
   }
 
   removeAllListeners(topic: string, done?: () => void): this {
     const filter = this.#syntax.toFilter(topic);
     for (let count = this.#listeners.removeAll(filter); count > 0 && !this.closed; count--) this.#inbox.ignore(filter);
-    if (done !== undefined) setImmediate(done);
+    if (done !== undefined) this.#later(done);
     return this;
   }
 
@@ -130,13 +130,16 @@ export class AedesEmitter {
     const hold = this.#broker.holdsPublisher();
     const waits = hold !== null || lsn > store.engine.durable;
     const emission = this.#call(topic, message, waits, callback);
-    if (waits) void store.whenDurable(lsn).then(() => this.#whenFree(hold ?? "store", emission.done));
+    if (waits) {
+      const told = store.whenDurable(lsn).then(() => this.#whenFree(hold ?? "store", emission.done));
+      this.#broker.containment.watch("background", told);
+    }
     return this;
   }
 
   /** Stops listening and emitting in a later turn: what the present one has begun, wills for instance, still gets out. */
   close(callback: () => void = ignore): this {
-    setImmediate(() => {
+    this.#later(() => {
       this.#end();
       callback();
     });
@@ -160,9 +163,23 @@ export class AedesEmitter {
       if (error === null || error === undefined) done();
       else done(error);
     });
-    for (const listener of listeners) listener.call(this, message, emission.done);
+    for (const listener of listeners) this.#hand(listener, message, emission.done);
     if (pending === 0) emission.done();
     return emission;
+  }
+
+  /** Listeners and callbacks are the caller's: what they throw is neither the broker's end nor that of the others. */
+  #hand(listener: Listener, message: EmitterMessage | (AedesPacket & EmitterMessage), done: Done): void {
+    const { containment } = this.#broker;
+    containment.run(
+      "background",
+      () => listener.call(this, message, done),
+      () => done(),
+    );
+  }
+
+  #later(run: () => void): void {
+    setImmediate(() => this.#broker.containment.run("background", run));
   }
 
   #whenFree(hold: PublisherHold, run: () => void): void {
