@@ -29,6 +29,16 @@ describe("the log", () => {
     expect(lines[0]?.[1]).toBe(fields);
   });
 
+  test("leaves the stack of a fault whole, within reason", () => {
+    const { logger, lines } = recorder();
+    boundedLogger(logger).error({ stack: "s".repeat(5000), error: `${long}y` }, "");
+    boundedLogger(logger).error({ stack: "s".repeat(10_000) }, "");
+    expect(lines.map(([, { stack, error }]) => [String(stack).length, error])).toEqual([
+      [5000, `${long.slice(1)}…`],
+      [8192, undefined],
+    ]);
+  });
+
   test("cuts between characters", () => {
     const { logger, lines } = recorder();
     boundedLogger(logger).info({ user: `${"x".repeat(logTextLengthMax - 2)}😀😀` }, "");

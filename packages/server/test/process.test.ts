@@ -217,6 +217,31 @@ describe("signals", () => {
   });
 });
 
+describe("an error that nobody expected", () => {
+  /** A module that throws in the broker's process at SIGUSR2. */
+  const trap = (fault: string): Readonly<Record<string, string>> => ({
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`process.on("SIGUSR2",()=>{${fault}})`)}`,
+  });
+
+  test.each([
+    ["exception", 'throw new Error("surprise")'],
+    ["rejection", 'Promise.reject(new Error("surprise"))'],
+  ])("as an %s: the log has all of it, clients are told, and the process ends in order", async (origin, fault) => {
+    const broker = run(freePorts, trap(fault));
+    const client = await openClient((await broker.ready()).amqpPort as number);
+    client.on("error", () => {});
+    broker.child.kill("SIGUSR2");
+    await serverClose(client);
+    client.write(closeOk);
+    expect(await broker.ended).toEqual({ code: 1, signal: null });
+    client.destroy();
+    const line = broker.line("an error that nobody expected: the broker ends");
+    expect(line).toMatchObject({ level: "error", origin, error: "surprise", stack: expect.stringContaining("at ") });
+    // What was buffered is on disk, and the folder is free.
+    await run(freePorts).ready();
+  });
+});
+
 test("a reader of the log who goes away does not end the broker", async () => {
   const broker = run([...freePorts, "--log-level", "debug"]);
   const { amqpPort } = await broker.ready();
