@@ -36,6 +36,28 @@ async function metric(line: string): Promise<number | undefined> {
   return found === undefined ? undefined : Number(found.slice(line.length + 1));
 }
 
+test("a request that fails is answered with 500, and the next one is served", async () => {
+  const whole = health;
+  health = new Proxy(whole, {
+    get() {
+      throw new Error("a fault of ours");
+    },
+  });
+  const failed = await fetch(`${origin}/health/ready`);
+  expect([failed.status, await failed.json()]).toEqual([500, { error: "internal error" }]);
+  health = whole;
+  expect((await fetch(`${origin}/health/ready`)).status).toBe(200);
+});
+
+test("a value that cannot be had leaves the other metrics, and is counted", async () => {
+  const { storage } = broker as Broker;
+  storage.statistics = () => {
+    throw new Error("a fault of ours");
+  };
+  expect(await metric("jackalope_queues")).toBe(0);
+  expect(await metric('jackalope_failures_contained_total{place="background"}')).toBeGreaterThan(0);
+});
+
 describe("health", () => {
   test("live answers while the process runs, whatever the broker does", async () => {
     health = { ready: false, status: "unavailable", reason: "the broker is starting" };
