@@ -1,5 +1,7 @@
 import { FakeClock } from "@jackalope/testkit";
 import { beforeEach, describe, expect, test } from "vitest";
+import { Containment } from "../src/containment.ts";
+import { silentLogger } from "../src/logger.ts";
 import { Outbox } from "../src/outbox.ts";
 import { type GatedDecoder, type GateOwner, ReadGate } from "../src/read-gate.ts";
 import { stopReasons } from "../src/stop-reasons.ts";
@@ -76,12 +78,22 @@ class Client implements GateOwner {
     this.gate = new ReadGate({ turn, stream, decoder, outbox: this.outbox, owner: this });
   }
 
+  destroyed = false;
+  onFailed: () => void = () => undefined;
+  onChunkEnded: () => void = () => undefined;
+
   failed(error: unknown): void {
     this.errors.push(error);
+    this.onFailed();
+  }
+
+  destroy(): void {
+    this.destroyed = true;
   }
 
   chunkEnded(): void {
     this.chunksEnded++;
+    this.onChunkEnded();
   }
 
   listening(listens: boolean): void {
@@ -94,6 +106,37 @@ class Client implements GateOwner {
 }
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index % 256);
+
+describe("what goes wrong behind a gate", () => {
+  const fault = (): never => {
+    throw new Error("a fault of ours");
+  };
+
+  test("does not reach who has woken it, and the client is told", () => {
+    turn.containment = new Containment(clock, silentLogger, () => undefined);
+    const client = new Client();
+    client.gate.stop(1);
+    client.say(1);
+    client.onChunkEnded = fault;
+    client.gate.proceed(1);
+    expect(client.errors).toEqual([new Error("a fault of ours")]);
+    expect(turn.containment.counts.session).toBe(1);
+    expect(client.destroyed).toBe(false);
+    // The gate is not stuck.
+    client.onChunkEnded = () => undefined;
+    client.say(2);
+    expect(client.bytes).toEqual([1, 2]);
+  });
+
+  test("ends the stream where not even the failure can be told", () => {
+    turn.containment = new Containment(clock, silentLogger, () => undefined);
+    const client = new Client();
+    client.onChunkEnded = fault;
+    client.onFailed = fault;
+    client.say(1);
+    expect(client.destroyed).toBe(true);
+  });
+});
 
 describe("a client with more to say than a turn has time for", () => {
   test("goes on in later turns, in order, and is paused when more comes meanwhile", () => {
