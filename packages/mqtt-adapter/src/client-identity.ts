@@ -1,5 +1,5 @@
 import { type Broker, BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
-import type { Transport } from "@jackalope/transport";
+import { isForeignPage, isUnnamedPage, type Transport } from "@jackalope/transport";
 import { MqttError } from "./mqtt-error.ts";
 import type { AnonymousUser } from "./options.ts";
 import type { ConnectPacket } from "./rare-packets.ts";
@@ -38,18 +38,30 @@ export async function identifyClient(
     const [named, name] = splitUserName(username, terms.virtualHostInUserName);
     virtualHost = named ?? virtualHost;
     user = await broker.authenticate(name, password?.toString() ?? "", transport.remoteAddress);
+  } else if (isUnnamedPage(transport)) {
+    // A browser shows its user's certificate for any page.
+    throw accessRefused("a page that mqtt-origins does not name needs a user name and a password");
   } else if (transport.peerName !== null) {
     user = broker.users.admit(transport.peerName, transport.remoteAddress);
   } else if (password === undefined && anonymousUser !== null) {
     user = await broker.authenticate(anonymousUser.name, anonymousUser.password, transport.remoteAddress);
   }
-  if (user === null) throw new MqttError(reasonCodes.badUserNameOrPassword, "MQTT-3.1.4-2", "access refused");
+  if (user !== null && isForeignPage(transport) && broker.users.isLocalOnly(user.name)) {
+    const fields = { user: user.name, peer: transport.remoteAddress, origin: transport.origin };
+    broker.logger.warn(fields, `login refused: user '${user.name}' is not for pages that mqtt-origins does not name`);
+    user = null;
+  }
+  if (user === null) throw accessRefused("access refused");
   // A virtual host that does not exist and one that is forbidden sound the same.
   if (!broker.virtualHosts.has(virtualHost) || !user.mayAccess(virtualHost)) {
     const text = `access to virtual host '${virtualHost}' refused`;
     throw new MqttError(reasonCodes.notAuthorized, "MQTT-3.1.4-2", text);
   }
   return { user, virtualHost, version };
+}
+
+function accessRefused(text: string): MqttError {
+  return new MqttError(reasonCodes.badUserNameOrPassword, "MQTT-3.1.4-2", text);
 }
 
 /** `vhost:user`, as in RabbitMQ; a name with more colons is taken as it stands. */

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { User } from "@jackalope/core/adapter";
+import { isForeignPage, isUnnamedPage } from "@jackalope/transport";
 import type { FrameHead } from "./frame-head.ts";
 import { headerNames } from "./header-names.ts";
 import type { Session } from "./session.ts";
@@ -40,7 +41,12 @@ export class Login {
     const [login, passcode] = this.#credentials(text(headerNames.login), text(headerNames.passcode));
     const user = await broker.authenticate(login, passcode, transport.remoteAddress);
     if (session.state !== "authenticating") return;
-    if (user === null) throw badConnect(`Access refused for user '${login}'\n`);
+    if (user !== null && isForeignPage(transport) && broker.users.isLocalOnly(user.name)) {
+      const fields = { user: login, peer, origin: transport.origin };
+      logger.warn(fields, `login refused: user '${login}' is not for pages that stomp-origins does not name`);
+      throw accessRefused(login);
+    }
+    if (user === null) throw accessRefused(login);
     requireVirtualHost(user, virtualHost, broker.virtualHosts.has(virtualHost));
     const client = broker.openConnection({
       virtualHost,
@@ -55,8 +61,11 @@ export class Login {
   }
 
   #credentials(login: string | undefined, passcode: string | undefined): [login: string, passcode: string] {
-    const { anonymousUser } = this.#session.wire.host;
+    const { host, transport } = this.#session.wire;
+    const { anonymousUser } = host;
     if (login === undefined && passcode === undefined && anonymousUser !== null) {
+      if (isUnnamedPage(transport))
+        throw badConnect("A page that stomp-origins does not name needs login and passcode\n");
       return [anonymousUser.name, anonymousUser.password];
     }
     if (login === undefined || passcode === undefined) throw badConnect("Missing login or passcode header(s)\n");
@@ -70,6 +79,10 @@ function meansThisServer(host: string, localAddress: string): boolean {
 
 function badConnect(explanation: string): StompError {
   return new StompError("Bad CONNECT", explanation);
+}
+
+function accessRefused(login: string): StompError {
+  return badConnect(`Access refused for user '${login}'\n`);
 }
 
 /** A missing virtual host and a forbidden one sound the same: who may not see it does not learn of it. */

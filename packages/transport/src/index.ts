@@ -12,6 +12,7 @@ export type {
 } from "./listen-options.ts";
 export { HttpListeners, type HttpListenersOptions } from "./http-listeners.ts";
 export { Listeners, type ListenersOptions } from "./listeners.ts";
+export { isForeignPage, isUnnamedPage } from "./page-origin.ts";
 export { ProtocolListener, type ProtocolListenerOptions } from "./protocol-listener.ts";
 export { type Refuser, type WebSocketRefuser, webSocketRefuser } from "./refuser.ts";
 export { type RefusedClient, type RefuserOptions, RefusingListeners } from "./refusing-listeners.ts";

@@ -56,6 +56,11 @@ export class UserDirectory {
     return this.#users.get(name);
   }
 
+  /** Whether a user may come from this machine only. */
+  isLocalOnly(name: string): boolean {
+    return this.#loopbackUsers.has(name);
+  }
+
   /** The user, known by other means than a password, where it may come from this address; null otherwise, and a log line. */
   admit(name: string, remoteAddress: string): User | null {
     const user = this.#users.get(name);

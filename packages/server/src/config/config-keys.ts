@@ -187,7 +187,8 @@ export const configKeys: ConfigKeys = {
     default: [],
     description:
       "Pages that may connect by WebSocket, by their origin. A browser sends it; clients that are no browser have none " +
-      "and are not asked.",
+      "and are not asked. With `all` a page needs a login and a passcode, and is not `guest` unless this machine served " +
+      "it: only pages that are named may be anonymous.",
   },
   stompBodyMax: {
     section: "STOMP",

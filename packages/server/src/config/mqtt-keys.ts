@@ -75,7 +75,8 @@ export const mqttKeys: { readonly [Name in keyof MqttConfig]: ConfigKey<MqttConf
     default: [],
     description:
       "Pages that may connect by WebSocket, by their origin. A browser sends it; clients that are no browser have none " +
-      "and are not asked.",
+      "and are not asked. With `all` a page needs a user name and a password, and is not `guest` unless this machine " +
+      "served it: only pages that are named may be anonymous, or known by a certificate.",
   },
   mqttPacketMax: {
     section,
