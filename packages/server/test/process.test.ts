@@ -1,8 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { fileURLToPath } from "node:url";
+import { certificate, clientCertificate, clientPrivateKey, privateKey } from "@jackalope/testkit";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { closeOk, greetedClient, openClient, serverClose } from "./raw-client.ts";
 
@@ -14,6 +17,16 @@ interface LogLine {
   readonly msg: string;
   readonly amqpPort?: number;
   readonly managementPort?: number;
+  readonly amqpTlsPort?: number;
+}
+
+/** The name in the certificate that a port shows. */
+async function shownName(port: number): Promise<string> {
+  const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const name = String(socket.getPeerCertificate().subject.CN);
+  socket.destroy();
+  return name;
 }
 
 class Process {
@@ -43,6 +56,13 @@ class Process {
 
   line(text: string): LogLine | undefined {
     return this.log.find((line) => line.msg === text);
+  }
+
+  /** Throws while there is none. */
+  existing(text: string): LogLine {
+    const line = this.line(text);
+    if (line === undefined) throw new Error(`not logged: ${text}`);
+    return line;
   }
 
   /** The `ready` line. */
@@ -175,6 +195,46 @@ describe("what keeps it from starting is one line and exit code 1", () => {
 });
 
 describe("signals", () => {
+  test("SIGHUP reads the TLS files anew, and files that are no good change nothing", async () => {
+    const [certificatePath, keyPath] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    const write = (cert: string, key: string): void => {
+      writeFileSync(certificatePath, cert);
+      writeFileSync(keyPath, key);
+    };
+    write(certificate, privateKey);
+    const broker = run([
+      ...freePorts,
+      "--amqp-tls-port",
+      "0",
+      "--tls-certificate",
+      certificatePath,
+      "--tls-key",
+      keyPath,
+    ]);
+    const { amqpTlsPort = 0 } = await broker.ready();
+    expect(await shownName(amqpTlsPort)).toBe("localhost");
+    write(clientCertificate, privateKey);
+    broker.child.kill("SIGHUP");
+    const failed = await vi.waitFor(() => broker.existing("cannot use the TLS files; those from before stay"));
+    expect(failed).toMatchObject({ level: "error", error: expect.stringContaining("does not fit") });
+    expect(await shownName(amqpTlsPort)).toBe("localhost");
+    write(clientCertificate, clientPrivateKey);
+    broker.child.kill("SIGHUP");
+    await vi.waitFor(() => broker.existing("TLS files read again"));
+    expect(await shownName(amqpTlsPort)).toBe("device-1");
+  });
+
+  test("SIGHUP without TLS files ends nothing", async () => {
+    const broker = run(freePorts);
+    const client = await openClient((await broker.ready()).amqpPort as number);
+    broker.child.kill("SIGHUP");
+    await vi.waitFor(() => broker.existing("there are no TLS files to read again"));
+    broker.child.kill("SIGTERM");
+    expect((await serverClose(client)).code).toBe(320);
+    client.end(closeOk);
+    expect(await broker.ended).toEqual({ code: 0, signal: null });
+  });
+
   test.each(["SIGTERM", "SIGINT"] as const)("%s tells clients and ends it cleanly", async (signal) => {
     const broker = run(freePorts);
     const client = await openClient((await broker.ready()).amqpPort as number);

@@ -6,6 +6,8 @@ export interface DoorLimits {
   readonly descriptorReserve: number;
   /** Sockets for health checks and metrics beyond the bound: a full broker is no dead one, and must be able to say so. */
   readonly managementReserve: number;
+  /** Sockets of the management port without a request, where clients are refused already. The oldest is closed. */
+  readonly managementIdleMax: number;
   /** Head of an HTTP request, a WebSocket's too. */
   readonly httpHeadBytesMax: number;
 }
@@ -14,5 +16,6 @@ export const defaultDoorLimits: DoorLimits = {
   unauthenticatedPerAddressMax: 4096,
   descriptorReserve: 192,
   managementReserve: 32,
+  managementIdleMax: 16,
   httpHeadBytesMax: 16 * 1024,
 };

@@ -58,6 +58,12 @@ export class Door {
     return this.#socketCount;
   }
 
+  /** Clients are refused. */
+  get isFull(): boolean {
+    const { connectionsMax, descriptorsMax } = this.#options;
+    return this.#socketCount >= Math.min(connectionsMax, descriptorsMax ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Sockets refused so far, by reason. */
   get refused(): Readonly<Record<DoorRefusal, number>> {
     return this.#refused;

@@ -23,6 +23,8 @@ export class HttpListeners {
   readonly #options: HttpListenersOptions;
   readonly #server: Server;
   readonly #arrivals = new Map<Socket, Arrival>();
+  /** Those without a request, the one that has been so longest first. */
+  readonly #idle = new Set<Arrival>();
   readonly #ports: AcceptingPort[] = [];
 
   constructor(options: HttpListenersOptions) {
@@ -48,7 +50,11 @@ export class HttpListeners {
       take: (arrival) => {
         const { socket } = arrival;
         this.#arrivals.set(socket, arrival);
-        socket.once("close", () => this.#arrivals.delete(socket));
+        socket.once("close", () => {
+          this.#arrivals.delete(socket);
+          this.#idle.delete(arrival);
+        });
+        this.#becameIdle(arrival);
         // The way that Node's documentation gives for sockets that another server accepted.
         this.#server.emit("connection", socket);
       },
@@ -65,11 +71,23 @@ export class HttpListeners {
   /** A request has its time to come, whole; the next one's begins with the end of the answer. */
   #limit({ socket, headers }: IncomingMessage, response: ServerResponse): void {
     const arrival = this.#arrivals.get(socket);
+    if (arrival === undefined) return;
+    this.#idle.delete(arrival);
     const { handshakeTimeoutMs } = this.#options;
     const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-    if (!hasBody) arrival?.unlimit();
+    if (!hasBody) arrival.unlimit();
     response.on("close", () => {
-      if (!socket.destroyed) arrival?.closeWithin(handshakeTimeoutMs);
+      if (socket.destroyed) return;
+      arrival.closeWithin(handshakeTimeoutMs);
+      this.#becameIdle(arrival);
     });
+  }
+
+  /** Who comes and says nothing must not keep health checks out of a full broker. */
+  #becameIdle(arrival: Arrival): void {
+    this.#idle.add(arrival);
+    if (this.#idle.size <= defaultDoorLimits.managementIdleMax || !this.#options.door.isFull) return;
+    const [oldest] = this.#idle;
+    oldest?.destroy();
   }
 }

@@ -16,5 +16,9 @@ export const doorRows: LimitRows<DoorLimits> = {
     counts: "connections to the management port beyond the bound, so that a full broker can say that it is",
     atBound: "a newer one is closed",
   },
+  managementIdleMax: {
+    counts: "connections to the management port without a request, where clients are refused already",
+    atBound: "the oldest is closed",
+  },
   httpHeadBytesMax: { counts: "head of an HTTP request, a WebSocket's too", atBound: "431" },
 };
