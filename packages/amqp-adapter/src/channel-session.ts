@@ -46,6 +46,11 @@ export class ChannelSession implements ChannelSink {
     this.core = session.client.openChannel(this);
   }
 
+  /** True while the answer to channel.close is awaited. */
+  get closing(): boolean {
+    return this.#expected === "closing";
+  }
+
   open(paused: boolean): void {
     if (paused) this.core.pause();
     this.reply(channelOpenOk, { channelId: Buffer.alloc(0) });

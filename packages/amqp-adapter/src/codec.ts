@@ -76,6 +76,11 @@ export class FrameDecoder implements GatedDecoder {
     if (input.position === length) input.chunk = null;
   }
 
+  /** Puts whole frames before everything that waits. Not from inside of `run`. */
+  unread(bytes: Buffer): void {
+    this.#input.unread(bytes);
+  }
+
   /** Drops everything that waits: after an error in the stream nothing in it can be trusted. */
   drop(): void {
     this.#input.drop();

@@ -83,6 +83,16 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     this.#gate.proceed(reason);
   }
 
+  /** Puts whole frames before everything that waits to be taken. */
+  unread(bytes: Buffer): void {
+    this.#gate.unread(bytes);
+  }
+
+  /** As `Transport.putBack`, for the last bytes that were taken. */
+  putBack(bytes: Buffer): boolean {
+    return this.#transport.putBack(bytes);
+  }
+
   /** The negotiated size of frames. */
   limitFrames(frameBytesMax: number): void {
     this.#decoder.frameBytesMax = frameBytesMax;

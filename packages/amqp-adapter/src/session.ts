@@ -5,13 +5,15 @@ import {
   type ClientConnection,
   PublisherThrottle,
   stopReasons,
+  type ThrottledConnection,
   type User,
 } from "@jackalope/core/adapter";
 import { AmqpError, type ReplyCode, replyCodeOf, replyCodes, replyText } from "./amqp-error.ts";
 import { ChannelSession } from "./channel-session.ts";
-import { type FrameHandler, frameTypes, writeMethod } from "./codec.ts";
+import { type FrameHandler, frameHeaderBytes, frameTypes, writeMethod } from "./codec.ts";
 import type { AmqpConnection } from "./connection.ts";
 import { unexpectedFrame, unknownFrame } from "./frame-error.ts";
+import { frameKind } from "./frame-kind.ts";
 import { Handshake } from "./handshake.ts";
 import { methodOf } from "./methods/all.ts";
 import { channelOpen } from "./methods/channel.ts";
@@ -44,7 +46,7 @@ const updateSecretKey = methodKey(connectionUpdateSecret);
 const shutdownText = "broker forced connection closure with reason 'shutdown'";
 
 /** The state machine of one connection: negotiation, channels, and the end. */
-export class Session implements FrameHandler, PublisherContext {
+export class Session implements FrameHandler, PublisherContext, ThrottledConnection {
   readonly wire: AmqpConnection;
   state: SessionState = "starting";
   /** Largest payload of one frame to this client. */
@@ -66,8 +68,10 @@ export class Session implements FrameHandler, PublisherContext {
   /** Channel and method of the frame at hand, for errors. */
   #frameChannel = 0;
   frameMethod = 0;
-  /** Null before the first publish. */
+  /** Null before the first publish, and before the first alarm. */
   #throttle: PublisherThrottle | null = null;
+  /** The same while an alarm is on: it is shown every frame. */
+  #hold: PublisherThrottle | null = null;
   #overOutbox = false;
 
   constructor(wire: AmqpConnection) {
@@ -94,6 +98,7 @@ export class Session implements FrameHandler, PublisherContext {
     this.state = "running";
     this.setUser(client.user);
     this.wire.established();
+    this.throttle();
   }
 
   setUser(user: User): void {
@@ -105,6 +110,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   onFrame(type: number, channelNumber: number, bytes: Buffer, start: number, end: number): void {
     this.#frameChannel = channelNumber;
+    if (this.#hold !== null && this.#isHeld(this.#hold, type, channelNumber, bytes, start, end)) return;
     if (channelNumber === 0 || this.state !== "running") return this.#onControl(type, channelNumber, bytes, start, end);
     if (channelNumber !== this.#lastNumber) this.#select(channelNumber);
     const channel = this.#lastChannel;
@@ -113,6 +119,20 @@ export class Session implements FrameHandler, PublisherContext {
     if (type === frameTypes.method) channel.onMethod(bytes, start, end);
     else if (type === frameTypes.header) channel.onHeader(bytes, start, end);
     else channel.onBody(bytes, start, end);
+  }
+
+  #isHeld(
+    hold: PublisherThrottle,
+    type: number,
+    channelNumber: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    if (this.state !== "running") return false;
+    const channel = this.#channels.get(channelNumber) ?? null;
+    const kind = frameKind(type, channel, bytes, start, end);
+    return hold.holds(kind, channelNumber, bytes, start - frameHeaderBytes, end + 1);
   }
 
   #select(channelNumber: number): void {
@@ -242,16 +262,46 @@ export class Session implements FrameHandler, PublisherContext {
   chunkEnded(): void {
     if (this.published) {
       this.published = false;
-      const { broker, logger } = this.wire.host;
-      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire, (blocked) => this.#tellBlocked(blocked));
-      this.throttle();
+      if (this.state === "running") this.#throttled.published();
     }
     if (this.state === "running") this.checkOutbox();
   }
 
-  /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
+  /** The resource alarms may have changed. */
   throttle(): void {
-    if (this.state === "running") this.#throttle?.look();
+    if (this.state !== "running") return;
+    if (this.#throttle !== null || this.wire.host.broker.alarms.blocked) this.#throttled.look();
+  }
+
+  get #throttled(): PublisherThrottle {
+    const { broker, logger } = this.wire.host;
+    return (this.#throttle ??= new PublisherThrottle(broker, logger, this, (blocked) => this.#tellBlocked(blocked)));
+  }
+
+  // ThrottledConnection
+
+  get peer(): string {
+    return this.wire.peer;
+  }
+
+  stop(reason: number): void {
+    this.wire.stop(reason);
+  }
+
+  proceed(reason: number): void {
+    this.wire.proceed(reason);
+  }
+
+  showFrames(hold: PublisherThrottle | null): void {
+    this.#hold = hold;
+  }
+
+  putBack(bytes: Buffer): boolean {
+    return this.wire.putBack(bytes);
+  }
+
+  unread(bytes: Buffer): void {
+    this.wire.unread(bytes);
   }
 
   #tellBlocked(blocked: boolean): void {

@@ -29,6 +29,7 @@ export {
   stringField,
   withField,
 } from "./field-value.ts";
+export { type FrameKind, HeldFrames, HeldTotal } from "./held-frames.ts";
 export { LastConversion } from "./last-conversion.ts";
 export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
@@ -43,7 +44,7 @@ export type { Properties } from "./properties.ts";
 export { deathHeader, deathHistory } from "./queue/death-history.ts";
 export { fieldTypeName } from "./queue/queue-arguments.ts";
 export { percentDecoded } from "./percent-encoding.ts";
-export { PublisherThrottle } from "./publisher-throttle.ts";
+export { PublisherThrottle, type ThrottledConnection } from "./publisher-throttle.ts";
 export { Publishing } from "./publishing.ts";
 export type { Queue, QueueSpec } from "./queue/queue.ts";
 export { type GatedDecoder, type GateOwner, ReadGate } from "./read-gate.ts";

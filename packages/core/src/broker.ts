@@ -10,6 +10,7 @@ import { Containment } from "./containment.ts";
 import { definitionKey, definitionValue } from "./definitions.ts";
 import { BrokerError } from "./errors.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { HeldTotal } from "./held-frames.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { Recovery } from "./recovery.ts";
 import { topicExchange } from "./reply-path.ts";
@@ -69,6 +70,8 @@ export class Broker implements BrokerParts {
   readonly alarms: Alarms;
   readonly totals: Totals = new Totals();
   readonly topologyAccounts: TopologyAccounts;
+  /** What connections hold back while an alarm is on. */
+  readonly heldTotal: HeldTotal = new HeldTotal();
   readonly addsOrigin: boolean;
   readonly #sessionsAcrossUsers: boolean;
   readonly #loginDelays: LoginDelays;

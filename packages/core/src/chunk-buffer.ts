@@ -1,4 +1,5 @@
 const firstPartialBytes = 1024;
+const noBytes = Buffer.alloc(0);
 
 /**
  * Bytes on their way from a stream to a decoder: the chunk at hand, and the beginning of a frame whose end has not come.
@@ -22,6 +23,15 @@ export class ChunkBuffer {
   push(chunk: Buffer): void {
     this.chunk = this.chunk === null ? chunk : Buffer.concat([this.chunk.subarray(this.position), chunk]);
     this.position = 0;
+  }
+
+  /** Puts whole frames before everything that waits, of which no frame has a part any more. */
+  unread(bytes: Buffer): void {
+    const partial = this.partial?.subarray(0, this.partialBytes) ?? noBytes;
+    const rest = this.chunk?.subarray(this.position) ?? noBytes;
+    this.chunk = partial.length + rest.length === 0 ? bytes : Buffer.concat([bytes, partial, rest]);
+    this.position = 0;
+    this.partial = null;
   }
 
   /** Puts aside what is left of the chunk, as the beginning of a frame: a copy, so that it does not pin the chunk. */

@@ -48,6 +48,12 @@ export interface Limits {
   readonly userTopologyBytesMax: number;
   /** What one connection has open: channels, consumers, exclusive queues, transactions. 0: half of what there is. */
   readonly connectionTopologyBytesMax: number;
+  /** Bytes of frames that one connection holds while an alarm is on, before it is not read from. */
+  readonly heldBytesMax: number;
+  /** Bytes that all connections hold together. */
+  readonly heldTotalBytesMax: number;
+  /** What each connection may hold even where `heldTotalBytesMax` is reached. */
+  readonly heldBytesMin: number;
   /** Connections over all listeners. */
   readonly connectionsMax: number;
   /** Names of users in UTF-8. */
@@ -86,6 +92,9 @@ export const defaultLimits: Limits = {
   virtualHostTopologyBytesMax: 0,
   userTopologyBytesMax: 0,
   connectionTopologyBytesMax: 0,
+  heldBytesMax: 1024 * 1024,
+  heldTotalBytesMax: 64 * 1024 * 1024,
+  heldBytesMin: 64 * 1024,
   connectionsMax: 100_000,
   userNameBytesMax: 255,
   passwordBytesMax: 1024,

@@ -13,6 +13,8 @@ export interface GatedDecoder {
   push(chunk: Buffer): void;
   /** Hands over whole frames, each a unit of `budget`, until that is used up. Throws what the session throws. */
   run(budget: TurnBudget): void;
+  /** Puts whole frames before everything that waits. Not from inside of `run`. */
+  unread(bytes: Buffer): void;
   /** Forgets what waits. */
   drop(): void;
 }
@@ -115,6 +117,11 @@ export class ReadGate implements TurnWaiter {
     }
     this.#chunks.push(chunk);
     this.#pause();
+  }
+
+  /** Puts whole frames before everything that waits. Only while it is stopped, and not while a frame is handled. */
+  unread(bytes: Buffer): void {
+    if (!this.#ended) this.#decoder.unread(bytes);
   }
 
   takeTurn(): void {

@@ -13,6 +13,20 @@ describe("a chunk buffer", () => {
     expect(input.position).toBe(0);
   });
 
+  it("puts whole frames before everything that waits, wherever the next one is cut", () => {
+    const next = Buffer.from("the next frame");
+    for (let cut = 0; cut <= next.length; cut++) {
+      const input = new ChunkBuffer();
+      input.push(Buffer.from(next.subarray(0, cut)));
+      input.keepRest();
+      if (cut < next.length) input.push(Buffer.concat([Buffer.from("x"), next.subarray(cut)]));
+      if (cut < next.length) input.position = 1;
+      input.unread(Buffer.from("held "));
+      expect(text(input.chunk)).toBe("held the next frame");
+      expect(input).toMatchObject({ partial: null, position: 0 });
+    }
+  });
+
   it("keeps a copy of the rest, so that the chunk can go", () => {
     const input = new ChunkBuffer();
     const chunk = Buffer.from("abcde");

@@ -48,6 +48,11 @@ class ByteDecoder implements GatedDecoder {
     if (this.#position === chunk.length) this.#chunk = null;
   }
 
+  unread(bytes: Buffer): void {
+    this.#chunk = Buffer.concat([bytes, this.#chunk?.subarray(this.#position) ?? Buffer.alloc(0)]);
+    this.#position = 0;
+  }
+
   drop(): void {
     this.#chunk = null;
   }

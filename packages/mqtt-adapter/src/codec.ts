@@ -22,6 +22,12 @@ export interface PacketHandler {
   onPacket(packet: RarePacket): void;
 }
 
+/** Says of packets, while an alarm is on, whether they are kept from the handler. */
+export interface PacketHold {
+  /** True where the packet at `start` is held: it is read again when it may be handled. */
+  holds(type: number, bytes: Buffer, start: number, end: number): boolean;
+}
+
 /** First byte and the shortest remaining length. */
 const headerBytesMin = 2;
 /** First byte and the longest one. */
@@ -35,6 +41,8 @@ export class PacketDecoder implements GatedDecoder {
   /** The largest packet accepted, its fixed header included; it grows at login. */
   packetBytesMax: number;
   readonly publish: PublishPacket = new PublishPacket();
+  /** Null while every packet is handled as it comes. */
+  hold: PacketHold | null = null;
   readonly #handler: PacketHandler;
   #connected = false;
   #levelKnown = false;
@@ -97,6 +105,11 @@ export class PacketDecoder implements GatedDecoder {
     this.publish.release();
   }
 
+  /** Puts whole frames before everything that waits. Not from inside of `run`. */
+  unread(bytes: Buffer): void {
+    this.#input.unread(bytes);
+  }
+
   /** Drops everything that waits: after an error in the stream nothing in it can be trusted. */
   drop(): void {
     this.#input.drop();
@@ -105,6 +118,7 @@ export class PacketDecoder implements GatedDecoder {
   #read(bytes: Buffer, start: number, variableStart: number, end: number): void {
     const first = bytes[start] as number;
     const type = first >> 4;
+    if (this.hold !== null && this.hold.holds(type, bytes, start, end)) return;
     if (type === packetTypes.publish && this.#connected) {
       if (variableStart - start > headerBytesMin) this.#checkLongForm(bytes, variableStart);
       this.publish.read(bytes, start, variableStart, end, this.version);

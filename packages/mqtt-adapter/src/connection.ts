@@ -79,6 +79,21 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     this.#gate.proceed(reason);
   }
 
+  /** Puts whole packets before everything that waits to be taken. */
+  unread(bytes: Buffer): void {
+    this.#gate.unread(bytes);
+  }
+
+  /** As `Transport.putBack`, for the last bytes that were taken. */
+  putBack(bytes: Buffer): boolean {
+    return this.transport.putBack(bytes);
+  }
+
+  /** Publishes of the client wait for the end of an alarm, or do so no more. */
+  holding(holds: boolean): void {
+    this.#keepAlive?.holding(holds);
+  }
+
   /** The client is logged in: its time limit is over, its packets may be larger. */
   established(keepAliveSeconds: number): void {
     this.transport.loggedIn();

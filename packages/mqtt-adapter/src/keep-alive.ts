@@ -19,6 +19,8 @@ export class KeepAlive {
   #silentLooks = 0;
   /** While the connection does not read, silence proves nothing. */
   #deaf = false;
+  /** Nor does that of a client whose publishes are held: it may wait for their answers before it says anything more. */
+  #holds = false;
   #timer: Timer;
 
   /** `onSilence` is called once, between 1.5 and 1.75 times `seconds` after the last byte. */
@@ -35,12 +37,18 @@ export class KeepAlive {
     if (listens) this.received = true;
   }
 
+  /** True from here on while publishes of the client are held. */
+  holding(holds: boolean): void {
+    this.#holds = holds;
+    this.received = true;
+  }
+
   stop(): void {
     this.#timer.cancel();
   }
 
   #onLook(): void {
-    this.#silentLooks = this.received || this.#deaf ? 0 : this.#silentLooks + 1;
+    this.#silentLooks = this.received || this.#deaf || this.#holds ? 0 : this.#silentLooks + 1;
     this.received = false;
     if (this.#silentLooks >= silentLooksMax) this.#onSilence();
     else this.#timer = this.#clock.after(this.#lookMs, this.#look);

@@ -6,11 +6,13 @@ import {
   type Message,
   PublisherThrottle,
 } from "@jackalope/core/adapter";
+import { AlarmHold } from "./alarm-hold.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { MqttVirtualHost } from "./mqtt-virtual-host.ts";
 import { type AcknowledgementType, packetTypes } from "./packet-types.ts";
 import { Publication } from "./publication.ts";
 import type { PublishPacket } from "./publish-packet.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import type { Session } from "./session.ts";
 import type { SessionState } from "./session-state.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -29,7 +31,8 @@ export class OpenSession implements ChannelSink {
   /** Made at their first use: an idle client needs neither. */
   #publication: Publication | null = null;
   #deliveries: Deliveries | null = null;
-  /** Null before the first publish. */
+  #hold: AlarmHold | null = null;
+  /** Null before the first publish, and before the first alarm. */
   #throttle: PublisherThrottle | null = null;
 
   constructor(session: Session, client: ClientConnection, home: MqttVirtualHost, state: SessionState) {
@@ -118,14 +121,26 @@ export class OpenSession implements ChannelSink {
     const session = this.#session;
     if (!session.published) return;
     session.published = false;
-    const { broker, logger } = session.wire.host;
-    this.#throttle ??= new PublisherThrottle(broker, logger, session.wire);
-    this.#throttle.look();
+    this.#throttled.published();
   }
 
-  /** Stops or frees the connection as a publisher: resource alarms, and a disk that cannot keep up. */
+  /** The resource alarms may have changed. */
   throttle(): void {
-    this.#throttle?.look();
+    if (this.#throttle !== null || this.#session.wire.host.broker.alarms.blocked) this.#throttled.look();
+  }
+
+  get #throttled(): PublisherThrottle {
+    const { wire } = this.#session;
+    const { broker, logger } = wire.host;
+    if (this.#throttle !== null) return this.#throttle;
+    this.#hold = new AlarmHold(wire);
+    this.#throttle = new PublisherThrottle(broker, logger, this.#hold);
+    return this.#throttle;
+  }
+
+  /** False where the client has said a goodbye that means no will, and which waits for the end of an alarm. */
+  get wantsWill(): boolean {
+    return (this.#hold?.goodbye ?? null) !== reasonCodes.success;
   }
 
   /** Gives consumers, unacknowledged deliveries and the session back to the broker. */

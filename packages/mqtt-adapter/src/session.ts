@@ -143,6 +143,7 @@ export class Session implements PacketHandler {
     this.phase = "running";
     this.#writeConnack(reasonCodes.success, sessionPresent, properties);
     this.wire.established(keepAliveSeconds);
+    open.throttle();
     if (sessionPresent) await open.resume();
   }
 
@@ -168,7 +169,7 @@ export class Session implements PacketHandler {
     checkOutbox(this.wire, limits, logger);
   }
 
-  /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
+  /** The resource alarms may have changed. */
   throttle(): void {
     this.#running()?.throttle();
   }
@@ -215,7 +216,7 @@ export class Session implements PacketHandler {
   transportClosed(): void {
     if (this.phase === "closed") return;
     if (this.phase === "running") this.#log(false, "client closed without DISCONNECT", {});
-    this.#release(true);
+    this.#release(this.#open?.wantsWill ?? true);
   }
 
   #end(reasonCode: number, clause: string, text: string, shutdown = false): void {

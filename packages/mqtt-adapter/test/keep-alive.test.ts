@@ -57,16 +57,21 @@ describe("keep alive", () => {
     expect(await client.expect("disconnect")).toMatchObject({ reasonCode: 0x8d });
   });
 
-  it("does not count silence while the connection is not read from", async () => {
+  it("does not count silence while a publish of the client waits for the end of an alarm", async () => {
     const clock = new FakeClock();
     const fixture = await startAdapter({ clock });
     const client = await fixture.client({ keepalive: 10 });
-    client.packet({ cmd: "publish", topic: "a", payload: "", qos: 0, dup: false, retain: false });
-    await until(() => fixture.broker.totals.published === 1);
     fixture.broker.alarms.set("memory", "test", true);
+    client.packet({ cmd: "publish", topic: "a", payload: "", qos: 0, dup: false, retain: false });
+    await until(() => fixture.broker.heldTotal.bytes > 0);
+    await client.ping();
     clock.advance(100_000);
     expect(fixture.adapter.connectionCount).toBe(1);
+    expect(fixture.broker.totals.published).toBe(0);
     fixture.broker.alarms.set("memory", "test", false);
     await client.ping();
+    expect(fixture.broker.totals.published).toBe(1);
+    clock.advance(30_000);
+    expect(await client.expect("disconnect")).toMatchObject({ reasonCode: 0x8d });
   });
 });

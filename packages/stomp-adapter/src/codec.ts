@@ -20,11 +20,19 @@ export interface FrameHandler {
   onRepeatedSend(template: SendTemplate, bodyEnd: number): void;
 }
 
+/** Says of frames, while an alarm is on, whether they are kept from the handler. */
+export interface FrameHold {
+  /** True where the frame is held: it is read again when it may be handled. `head` is null for a SEND like the last one. */
+  holds(head: FrameHead | null, bytes: Buffer, start: number, end: number): boolean;
+}
+
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is handed over in place. */
 export class FrameDecoder implements GatedDecoder {
   readonly head: FrameHead = new FrameHead();
   /** The session teaches it what its client repeats. */
   readonly template: SendTemplate = new SendTemplate();
+  /** Null while every frame is handled as it comes. */
+  hold: FrameHold | null = null;
   /** The largest body accepted; it grows at login. */
   bodyBytesMax: number;
   readonly #handler: FrameHandler;
@@ -76,6 +84,12 @@ export class FrameDecoder implements GatedDecoder {
     this.template.release();
   }
 
+  /** Puts whole frames before everything that waits. Not from inside of `run`. */
+  unread(bytes: Buffer): void {
+    this.#input.unread(bytes);
+    this.#partialBodyStart = 0;
+  }
+
   /** Drops everything that waits: after an error in the stream nothing in it can be trusted. */
   drop(): void {
     this.#input.drop();
@@ -90,6 +104,7 @@ export class FrameDecoder implements GatedDecoder {
       const bodyEnd = this.#bodyEnd(chunk, template.bodyStart, template.contentLength, template.bodyStart);
       if (bodyEnd < 0) return this.#keepRest(template.bodyStart, template.contentLength);
       input.position = bodyEnd + 1;
+      if (this.hold !== null && this.hold.holds(null, chunk, at, bodyEnd + 1)) return true;
       this.#handler.onRepeatedSend(template, bodyEnd);
       return true;
     }
@@ -98,6 +113,7 @@ export class FrameDecoder implements GatedDecoder {
     const bodyEnd = this.#bodyEnd(chunk, head.bodyStart, head.contentLength, head.bodyStart);
     if (bodyEnd < 0) return this.#keepRest(head.bodyStart, head.contentLength);
     input.position = bodyEnd + 1;
+    if (this.hold !== null && this.hold.holds(head, chunk, at, bodyEnd + 1)) return true;
     this.#handler.onFrame(head, head.bodyStart, bodyEnd);
     return true;
   }
@@ -141,7 +157,8 @@ export class FrameDecoder implements GatedDecoder {
     if (bytes[bodyEnd] !== 0) throw malformed("no NUL behind the body: content-length is wrong");
     input.partial = null;
     if (input.position >= (input.chunk as Buffer).length && !this.stopped) input.chunk = null;
-    this.#handler.onFrame(head, bodyStart, bodyEnd);
+    const held = this.hold !== null && this.hold.holds(head, bytes, 0, bytes.length);
+    if (!held) this.#handler.onFrame(head, bodyStart, bodyEnd);
     return input.chunk !== null;
   }
 

@@ -83,6 +83,16 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
     this.#gate.proceed(reason);
   }
 
+  /** Puts whole frames before everything that waits to be taken. */
+  unread(bytes: Buffer): void {
+    this.#gate.unread(bytes);
+  }
+
+  /** As `Transport.putBack`, for the last bytes that were taken. */
+  putBack(bytes: Buffer): boolean {
+    return this.transport.putBack(bytes);
+  }
+
   /** The client is logged in: its time limit is over, its frames may be larger. */
   established(sendMs: number, receiveMs: number): void {
     const { broker, limits } = this.host;

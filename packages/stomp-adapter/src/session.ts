@@ -9,6 +9,7 @@ import {
   PublisherThrottle,
   stopReasons,
 } from "@jackalope/core/adapter";
+import { AlarmHold } from "./alarm-hold.ts";
 import type { FrameHandler } from "./codec.ts";
 import type { StompConnection } from "./connection.ts";
 import type { FrameHead } from "./frame-head.ts";
@@ -57,7 +58,7 @@ export class Session implements FrameHandler, ChannelSink {
   /** Set at each publish; looked at after a chunk. */
   published = false;
   #parts: Parts | null = null;
-  /** Null before the first publish. */
+  /** Null before the first publish, and before the first alarm. */
   #throttle: PublisherThrottle | null = null;
   #overOutbox = false;
   /** The publishes before this one have their confirms. */
@@ -169,6 +170,7 @@ export class Session implements FrameHandler, ChannelSink {
       ["server", this.wire.host.server],
     ]);
     this.wire.established(login.sendMs, login.receiveMs);
+    this.throttle();
   }
 
   /** Takes no further frame until `operation` has ended; a rejection is the failure of the frame at hand. */
@@ -218,18 +220,25 @@ export class Session implements FrameHandler, ChannelSink {
   /** Everything that came has been handled. */
   chunkEnded(): void {
     if (this.state !== "running") return;
-    const { broker, limits, logger } = this.wire.host;
+    const { limits, logger } = this.wire.host;
     if (this.published) {
       this.published = false;
-      this.#throttle ??= new PublisherThrottle(broker, logger, this.wire);
-      this.#throttle.look();
+      this.#throttled?.published();
     }
     checkOutbox(this.wire, limits, logger);
   }
 
-  /** Stops or frees this connection as a publisher: resource alarms, and a disk that cannot keep up. */
+  /** The resource alarms may have changed. */
   throttle(): void {
-    if (this.state === "running") this.#throttle?.look();
+    if (this.state !== "running") return;
+    if (this.#throttle !== null || this.wire.host.broker.alarms.blocked) this.#throttled?.look();
+  }
+
+  get #throttled(): PublisherThrottle | null {
+    if (this.#throttle !== null || this.#parts === null) return this.#throttle;
+    const { broker, logger } = this.wire.host;
+    this.#throttle = new PublisherThrottle(broker, logger, new AlarmHold(this.wire, this.#parts.transactions));
+    return this.#throttle;
   }
 
   // Ends

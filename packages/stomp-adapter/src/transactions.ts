@@ -38,6 +38,11 @@ export class Transactions {
     return name === undefined ? null : this.#find(name);
   }
 
+  /** Publishes in the transaction that the frame names, 0 where it names none that is open. */
+  publishCountOf(head: FrameHead): number {
+    return this.#open.get(head.get(headerNames.transaction) ?? "")?.publishCount ?? 0;
+  }
+
   /** The connection ends: all that are open. */
   takeAll(): Transaction[] {
     const open = [...this.#open.values()];

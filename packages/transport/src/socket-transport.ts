@@ -50,6 +50,12 @@ export class SocketTransport implements Transport {
     this.#socket.resume();
   }
 
+  putBack(bytes: Buffer): boolean {
+    // A paused stream tells its end nevertheless, once it has nothing left to read.
+    this.#socket.unshift(bytes);
+    return true;
+  }
+
   end(): void {
     this.#socket.end();
   }

@@ -21,6 +21,11 @@ export interface Transport {
   readonly wantsFrameEnds: boolean;
   pause(): void;
   resume(): void;
+  /**
+   * While it is paused: gives back the last of the bytes that came, which come again when it is resumed. As long as they have
+   * not, the stream is not over, whatever the client does. False where that cannot be done.
+   */
+  putBack(bytes: Buffer): boolean;
   /** Ends the stream behind what was written. */
   end(reason: EndReason): void;
   /** Ends it at once. */

@@ -114,6 +114,10 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
     this.#socket.resume();
   }
 
+  putBack(): boolean {
+    return false;
+  }
+
   end(reason: EndReason): void {
     if (this.#state !== "open") return;
     this.#state = "closing";

@@ -67,6 +67,11 @@ export class Channel {
     return this.#publisher.confirming;
   }
 
+  /** The channel's own transaction, null where it is in another mode. */
+  get transaction(): Transaction | null {
+    return this.#publisher.transaction;
+  }
+
   /** The address at which this channel takes direct replies, null before `consumeDirectReply`. */
   get replyAddress(): string | null {
     return this.#consumers.replyAddress;

@@ -36,6 +36,11 @@ export class Transaction {
     this.#limits = limits;
   }
 
+  /** Publishes that wait for the commit. */
+  get publishCount(): number {
+    return this.#publishes.length;
+  }
+
   /** Buffers a publish. Throws resource-error beyond `transactionOperationsMax` and `transactionBytesMax`. */
   publish(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): void {
     this.#bytes += message.sizeBytes;

@@ -137,7 +137,14 @@ describe("A backlog of messages that no engine keeps", () => {
 
 describe("A spill area that cannot keep up", () => {
   function throttleOf(broker: TestBroker, events: string[]): PublisherThrottle {
-    const connection = { peer: "p", stop: () => void events.push("stop"), proceed: () => void events.push("proceed") };
+    const connection = {
+      peer: "p",
+      stop: () => void events.push("stop"),
+      proceed: () => void events.push("proceed"),
+      showFrames: () => undefined,
+      putBack: () => false,
+      unread: () => undefined,
+    };
     return new PublisherThrottle(broker.broker, broker.broker.logger, connection);
   }
 
@@ -150,9 +157,9 @@ describe("A spill area that cannot keep up", () => {
     const events: string[] = [];
     const [filler, other] = [throttleOf(broker, events), throttleOf(broker, [])];
     for (const name of names(1, 20)) channel.publish("", "long", name);
-    filler.look();
+    filler.published();
     channel.publish("", "short", "x");
-    other.look();
+    other.published();
     expect(events).toEqual(["stop"]);
     area.write();
     expect(events).toEqual(["stop", "proceed"]);

@@ -63,6 +63,16 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "turnBudgetMs",
     "Milliseconds that a turn of the event loop takes for clients' work, before those that want more wait for the next.",
   ),
+  heldBytesMax: sized(
+    "heldBytesMax",
+    "Bytes of one connection, publishes and what follows them, that are held during an alarm. Acknowledgements behind " +
+      "them are handled; beyond it the connection is not read from.",
+  ),
+  heldTotalBytesMax: sized("heldTotalBytesMax", "Bytes that all connections together hold during an alarm."),
+  heldBytesMin: sized(
+    "heldBytesMin",
+    "Bytes that each connection may hold even where all together have reached their bound.",
+  ),
   transactionOperationsMax: counted("transactionOperationsMax", "Publishes and acknowledgements of one transaction."),
   topologyBytesMax: shared(
     "topologyBytesMax",

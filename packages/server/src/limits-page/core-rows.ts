@@ -98,6 +98,21 @@ export const coreRows: LimitRows<Limits> = {
     counts: "milliseconds of a turn of the event loop",
     atBound: "a client with more to do goes on in a later turn, when others have had theirs",
   },
+  heldBytesMax: {
+    setting: "heldBytesMax",
+    counts: "bytes of publishes, and of what follows them, that a connection holds during an alarm",
+    atBound: "the connection is not read from until the alarm is over",
+  },
+  heldTotalBytesMax: {
+    setting: "heldTotalBytesMax",
+    counts: "the same, of all connections together",
+    atBound: "as above",
+  },
+  heldBytesMin: {
+    setting: "heldBytesMin",
+    counts: "what each connection may hold all the same",
+    atBound: "as above",
+  },
   transactionOperationsMax: {
     setting: "transactionOperationsMax",
     counts: "publishes and acknowledgements of a transaction",

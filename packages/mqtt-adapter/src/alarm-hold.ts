@@ -1,0 +1,60 @@
+import { type FrameKind, type PublisherThrottle, type ThrottledConnection } from "@jackalope/core/adapter";
+import type { PacketHold } from "./codec.ts";
+import type { MqttConnection } from "./connection.ts";
+import { packetTypes } from "./packet-types.ts";
+
+/** What an alarm makes of each packet; what is not here waits behind a publish. */
+const packetKinds: ReadonlyMap<number, FrameKind> = new Map([
+  [packetTypes.publish, "publish"],
+  [packetTypes.puback, "passes"],
+  [packetTypes.pubrec, "passes"],
+  [packetTypes.pubrel, "passes"],
+  [packetTypes.pubcomp, "passes"],
+  [packetTypes.pingreq, "passes"],
+  [packetTypes.disconnect, "last"],
+]);
+
+/** The connection as its throttle sees it: packets in one order, shown by the decoder during an alarm. */
+export class AlarmHold implements ThrottledConnection, PacketHold {
+  readonly peer: string;
+  readonly #wire: MqttConnection;
+  #throttle: PublisherThrottle | null = null;
+  /** The reason code of a DISCONNECT that is held, null where there is none. */
+  goodbye: number | null = null;
+
+  constructor(wire: MqttConnection) {
+    this.peer = wire.peer;
+    this.#wire = wire;
+  }
+
+  stop(reason: number): void {
+    this.#wire.stop(reason);
+  }
+
+  proceed(reason: number): void {
+    this.#wire.proceed(reason);
+  }
+
+  putBack(bytes: Buffer): boolean {
+    return this.#wire.putBack(bytes);
+  }
+
+  unread(bytes: Buffer): void {
+    this.#wire.unread(bytes);
+  }
+
+  showFrames(throttle: PublisherThrottle | null): void {
+    if (throttle === null) this.#wire.holding(false);
+    this.#throttle = throttle;
+    this.#wire.decoder.hold = throttle === null ? null : this;
+  }
+
+  holds(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const kind = packetKinds.get(type) ?? "waits";
+    if (this.#throttle === null || !this.#throttle.holds(kind, 0, bytes, start, end)) return false;
+    this.#wire.holding(true);
+    // 3.14.2.1: without a reason code it is 0, a normal disconnection.
+    if (type === packetTypes.disconnect) this.goodbye = bytes[start + 1] === 0 ? 0 : (bytes[start + 2] as number);
+    return true;
+  }
+}
