@@ -77,7 +77,7 @@ describe("createBroker", () => {
     const spilled = (): string[] =>
       readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((each) => each.endsWith(".spill"));
     if (name === null) expect(spilled()).toEqual([]);
-    else await vi.waitFor(() => expect(spilled()).toEqual([join(name, "1", "0000000001.spill")]));
+    else await vi.waitFor(() => expect(spilled()).toEqual([expect.stringContaining(join(name, "1"))]));
   });
 
   test("several brokers in one process do not meet", async () => {

@@ -104,7 +104,6 @@ class LogSpillArea implements SpillArea {
 
   flush(): void {
     this.#last = null;
-    this.#tail.seal();
     this.#writer?.request();
     this.#clean();
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { DirectoryInUseError } from "../directory-lock.ts";
 import type { LogFiles } from "../log-files.ts";
@@ -10,11 +11,16 @@ const fileSuffix = ".spill";
 /**
  * The files of a spill area. A process takes the first free of a few folders, so that none removes another's files:
  *
- *     <directory>/1/lock.…   <directory>/1/0000000001.spill   …   <directory>/2/…
+ *     <directory>/1/lock.…   <directory>/1/<random>-0000000001.spill   …   <directory>/2/…
  */
 export class SpillFolder {
   readonly #files: LogFiles;
   readonly #directory: string;
+  /**
+   * In every name: two containers that share a volume cannot see each other's processes. They may take names away from
+   * each other then, which harms no open file, and must not write to the same one.
+   */
+  readonly #token = randomBytes(6).toString("hex");
   /** Null until the first file is made. */
   #slot: string | null = null;
   #unlock: (() => Promise<void>) | null = null;
@@ -45,7 +51,7 @@ export class SpillFolder {
   async create(segment: SpillSegment): Promise<void> {
     this.#slot ??= await this.#take();
     try {
-      const path = join(this.#slot, `${String(segment.id).padStart(10, "0")}${fileSuffix}`);
+      const path = join(this.#slot, `${this.#token}-${String(segment.id).padStart(10, "0")}${fileSuffix}`);
       segment.file = await this.#files.open(path, "create");
       segment.path = path;
     } catch (error) {

@@ -58,6 +58,11 @@ export class SpillTail {
     return index;
   }
 
+  /** True where something waits to be written. */
+  get pending(): boolean {
+    return this.gathering !== null || this.sealed.length > 0;
+  }
+
   /** What was gathered is to be written. */
   seal(): void {
     const batch = this.gathering;
@@ -67,8 +72,13 @@ export class SpillTail {
     if (batch.liveCount === 0) this.#drop(batch);
   }
 
-  /** The next batches to write: one behind the other in one segment. They stay in `sealed` until `written`. */
+  /**
+   * The next batches to write: one behind the other in one segment, none where nothing is left that anybody holds. They stay
+   * in `sealed` until `written`. What is being gathered is sealed no sooner than here: while a write is slow, turns with a
+   * message each must not take a buffer each.
+   */
   next(): SpillBatch[] {
+    if (this.sealed.length === 0) this.seal();
     const batches: SpillBatch[] = [];
     let bytes = 0;
     for (const batch of this.sealed) {

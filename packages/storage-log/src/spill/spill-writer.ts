@@ -1,6 +1,5 @@
 import type { Clock, SpillListener, Timer } from "@jackalope/core/storage";
 import { writeFully } from "../write-fully.ts";
-import type { SpillBatch } from "./spill-batch.ts";
 import type { SpillFolder } from "./spill-folder.ts";
 import type { SpillTail } from "./spill-tail.ts";
 
@@ -38,7 +37,7 @@ export class SpillWriter {
 
   /** Begins to write unless it does so. */
   request(): void {
-    if (this.#running !== null || this.#retry !== null || this.#closed || this.#tail.sealed.length === 0) return;
+    if (this.#running !== null || this.#retry !== null || this.#closed || !this.#tail.pending) return;
     this.#running = this.#run();
   }
 
@@ -52,7 +51,7 @@ export class SpillWriter {
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
-      while (this.#tail.sealed.length > 0 && !this.#closed) await this.#writeNext();
+      while (this.#tail.pending && !this.#closed) await this.#writeNext();
       if (this.#failing && !this.#closed) this.#recovered();
     } catch (error) {
       this.#failed(error as Error);
@@ -64,7 +63,8 @@ export class SpillWriter {
 
   async #writeNext(): Promise<void> {
     const batches = this.#tail.next();
-    const [first] = batches as [SpillBatch];
+    const [first] = batches;
+    if (first === undefined) return;
     const { segment } = first;
     for (const batch of batches) batch.writing = true;
     try {

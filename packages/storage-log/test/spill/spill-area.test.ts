@@ -183,6 +183,25 @@ describe("The spill area", () => {
     },
   );
 
+  test("many small turns take their bytes in memory while nothing can be written, and not a buffer each", async () => {
+    const disk = new FaultyDisk();
+    const opened = await Opened.on(disk);
+    disk.fail("write", "EIO", 1_000_000);
+    const beforeBytes = process.memoryUsage().arrayBuffers;
+    const positions: number[] = [];
+    for (let index = 0; index < 1000; index++) {
+      positions.push(opened.append(body(index)));
+      opened.area.flush();
+    }
+    await until(() => opened.told.length > 0);
+    for (let index = 1000; index < 2000; index++) {
+      positions.push(opened.append(body(index)));
+      opened.area.flush();
+    }
+    expect(process.memoryUsage().arrayBuffers - beforeBytes).toBeLessThan(10 << 20);
+    expect(await opened.bodies(positions)).toEqual(positions.map((_, index) => body(index)));
+  });
+
   test("a full disk takes more again when messages are fetched", async () => {
     const disk = new FaultyDisk();
     const opened = await Opened.on(disk);
