@@ -129,6 +129,7 @@ export class Handshake {
       protocol: "AMQP 0-9-1",
       peer,
       onClose: (reason) => session.closeForced(reason),
+      wire: session.wire,
     });
     session.opened(client);
     session.send(0, connectionOpenOk, { knownHosts: "" });

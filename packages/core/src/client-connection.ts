@@ -14,6 +14,7 @@ import { originHeaders } from "./origin.ts";
 import { Publishing } from "./publishing.ts";
 import type { Queue, QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
+import { stopReasons } from "./stop-reasons.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** Who connected, how, and how to end it. */
@@ -29,6 +30,16 @@ export interface ConnectionOptions {
   readonly clientId?: string;
   /** The broker wants the connection gone: shutdown, its virtual host deleted, closed by an operator. */
   readonly onClose: (reason: string) => void;
+  /** Stops and frees the reading of what the client sends; without it nothing that it sends waits. */
+  readonly wire?: StoppedWire;
+}
+
+/** What a client connection does to the bytes that come. */
+export interface StoppedWire {
+  /** Stops reading for `reason`, one of `stopReasons`. */
+  stop(reason: number): void;
+  /** `reason` is over. */
+  proceed(reason: number): void;
 }
 
 /**
@@ -48,6 +59,8 @@ export class ClientConnection implements QueueOwner {
   readonly payer: Payer;
   readonly #channels = new Set<Channel>();
   readonly #exclusiveQueues = new Set<Queue>();
+  /** Messages of this client on their way to many queues. */
+  #fanOuts = 0;
   #closed = false;
 
   constructor(broker: Broker, virtualHost: VirtualHost, options: ConnectionOptions) {
@@ -224,6 +237,17 @@ export class ClientConnection implements QueueOwner {
     if (queue.owner !== null && queue.owner !== this) throw lockedQueue(queue);
     const { reservedFor } = queue;
     if (reservedFor !== null && !this.broker.mayTakeOver(reservedFor, this.user.name)) throw reservedQueue(queue);
+  }
+
+  /** A message of this client goes to so many queues that it takes a while: the client waits for it, and others go on. */
+  waitForFanOut(fanOut: Promise<void>): void {
+    const { wire } = this.options;
+    if (wire === undefined) return;
+    if (this.#fanOuts++ === 0) wire.stop(stopReasons.fanOut);
+    const over = (): void => {
+      if (--this.#fanOuts === 0) wire.proceed(stopReasons.fanOut);
+    };
+    fanOut.then(over, over);
   }
 
   /** An exclusive queue is gone, whoever removed it. */

@@ -8,4 +8,6 @@ export const stopReasons = {
   blocked: 4,
   /** The client does not read what it asked for. */
   outbox: 8,
+  /** A message of the client's is still on its way to very many queues. */
+  fanOut: 16,
 } as const;

@@ -8,6 +8,7 @@ import { Exchange, type ExchangeType } from "./exchange/exchange.ts";
 import { newRouting, type RoutingTable, routeInto } from "./exchange/router.ts";
 import { forbiddenTopicExchange } from "./exchange/topic-reach.ts";
 import { TopicMatcher } from "./exchange/topic-matcher.ts";
+import { FanOuts, fanOutAtOnceMax } from "./fan-out.ts";
 import { emptyFieldTable, type FieldTable } from "./field-value.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
@@ -60,6 +61,8 @@ export class VirtualHost implements QueueHost, RoutingTable {
   readonly topology: Topology;
   /** What adapters keep beside queues and messages. */
   readonly records: Records;
+  /** Messages on their way to very many queues. */
+  readonly fanOuts: FanOuts;
   readonly exchanges: Map<string, Exchange> = new Map();
   readonly queues: Map<string, Queue> = new Map();
   /** Direct-reply addresses: queues that nobody declared and nobody lists. */
@@ -76,6 +79,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     this.totals = parts.totals;
     this.logger = parts.logger;
     this.topology = new Topology(this);
+    this.fanOuts = new FanOuts(parts.turn, parts.store);
     this.records = new Records(name, parts.store);
     const spec = { durable: true, autoDelete: false, internal: false, arguments: emptyFieldTable };
     for (const [exchange, type] of predeclared)
@@ -171,6 +175,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
    * that store it, then the queues themselves.
    */
   publishTo(targets: readonly Queue[], message: Message): number {
+    if (targets.length > fanOutAtOnceMax) return this.#fanOut(targets, message);
     this.turn.budget.left -= targets.length;
     if (targets.length === 1) return this.#publishToOne(targets[0] as Queue, message);
     let result: number = PublishResult.routed;
@@ -273,6 +278,25 @@ export class VirtualHost implements QueueHost, RoutingTable {
     queue.purge();
     queue.retire();
     if (this.#replyQueues.delete(queue.name)) queue.payer.release(queue.accountedBytes);
+  }
+
+  /** As `publishTo`, to so many queues that it takes several turns: the outcome is known, and stored, at once. */
+  #fanOut(targets: readonly Queue[], message: Message): number {
+    const taking: Queue[] = [];
+    const refusing: Queue[] = [];
+    for (let index = 0; index < targets.length; index++) {
+      const queue = targets[index] as Queue;
+      if (queue.isFullFor(message)) refusing.push(queue);
+      else taking.push(queue);
+    }
+    if (message.persistent && taking.length > 0) this.#append(taking, message);
+    this.fanOuts.begin(message, taking, function* () {
+      for (const queue of refusing) {
+        queue.refused(message);
+        yield;
+      }
+    });
+    return refusing.length === 0 ? PublishResult.routed : PublishResult.routed | PublishResult.rejected;
   }
 
   #publishToOne(queue: Queue, message: Message): number {

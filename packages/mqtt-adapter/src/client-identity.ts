@@ -1,4 +1,10 @@
-import { type Broker, BrokerError, type ClientConnection, type User } from "@jackalope/core/adapter";
+import {
+  type Broker,
+  BrokerError,
+  type ClientConnection,
+  type ConnectionOptions,
+  type User,
+} from "@jackalope/core/adapter";
 import { isForeignPage, isUnnamedPage, type Transport } from "@jackalope/transport";
 import { MqttError } from "./mqtt-error.ts";
 import type { AnonymousUser } from "./options.ts";
@@ -76,7 +82,7 @@ function splitUserName(text: string, splits: boolean): readonly [virtualHost: st
 export function openClient(
   broker: Broker,
   identity: ClientIdentity,
-  facts: { readonly name: string; readonly peer: string; readonly clientId: string },
+  facts: Pick<ConnectionOptions, "name" | "peer" | "clientId" | "wire">,
   onClose: (reason: string) => void,
 ): ClientConnection {
   const { virtualHost, user, version } = identity;

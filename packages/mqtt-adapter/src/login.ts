@@ -43,7 +43,8 @@ export class Login {
     const { virtualHost, user } = identity;
     if (session.phase !== "authenticating") return;
     const onClose = (reason: string): void => session.closeForced(reason);
-    const client = openClient(host.broker, identity, { name: session.wire.name, peer, clientId }, onClose);
+    const { wire } = session;
+    const client = openClient(host.broker, identity, { name: wire.name, peer, clientId, wire }, onClose);
     const expirySeconds = this.#expirySeconds();
     const keepAliveSeconds = this.#keepAliveSeconds();
     let present: boolean;

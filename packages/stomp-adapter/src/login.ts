@@ -55,6 +55,7 @@ export class Login {
       protocol: `STOMP ${version}`,
       peer,
       onClose: (reason) => session.closeForced(reason),
+      wire: session.wire,
     });
     session.opened(client, { version, sendMs, receiveMs });
     logger.info({ peer, user: login, virtualHost, version, transport: transport.kind }, "connection opened");

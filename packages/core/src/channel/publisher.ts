@@ -1,5 +1,6 @@
 import type { ClientConnection } from "../client-connection.ts";
 import { BrokerError } from "../errors.ts";
+import { fanOutAtOnceMax } from "../fan-out.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import { withOrigin } from "../origin.ts";
@@ -109,7 +110,7 @@ export class Publisher implements DurabilityWaiter, TurnTask {
   /** Publishes what `prepare` has made, in the same turn. */
   publishPrepared({ message, targets, mandatory }: Prepared): number {
     this.host.totals.published++;
-    return targets.length !== 0 ? this.host.publishTo(targets, message) : this.#unroutable(message, mandatory);
+    return targets.length !== 0 ? this.#publishTo(targets, message) : this.#unroutable(message, mandatory);
   }
 
   /** Enters a confirm, to come when `lsn` is durable. Needs `confirmSelect`. */
@@ -172,7 +173,16 @@ export class Publisher implements DurabilityWaiter, TurnTask {
     const { host } = this;
     host.totals.published++;
     const targets = host.targets(route, message, extraRoutes);
-    return targets.length !== 0 ? host.publishTo(targets, message) : this.#unroutable(message, mandatory);
+    return targets.length !== 0 ? this.#publishTo(targets, message) : this.#unroutable(message, mandatory);
+  }
+
+  #publishTo(targets: readonly Queue[], message: Message): number {
+    const { host } = this;
+    const result = host.publishTo(targets, message);
+    if (targets.length > fanOutAtOnceMax && host.fanOuts.last !== null) {
+      this.#connection.waitForFanOut(host.fanOuts.last);
+    }
+    return result;
   }
 
   #unroutable(message: Message, mandatory: boolean): number {

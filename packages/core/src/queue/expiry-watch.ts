@@ -10,7 +10,7 @@ export interface ExpiringQueue {
   /** True where nothing may be dead-lettered: what runs out stays ready until it may. */
   readonly keepsDead: boolean;
   /** False where the turn's time is over; `finish` follows in a later one. */
-  mayDeliver(): boolean;
+  mayExpire(): boolean;
   /** An entry that is not ready any more has run out. */
   expire(entry: QueueEntry): void;
 }
@@ -101,7 +101,7 @@ export class ExpiryWatch {
         this.watch(atMs);
         return;
       }
-      const entry = this.#queue.mayDeliver() ? list.shift() : null;
+      const entry = this.#queue.mayExpire() ? list.shift() : null;
       if (entry === null) {
         this.#unfinished = true;
         return;

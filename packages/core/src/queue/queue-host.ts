@@ -1,3 +1,4 @@
+import type { FanOuts } from "../fan-out.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { Store } from "../store.ts";
@@ -18,6 +19,8 @@ export interface QueueHost {
   readonly store: Store;
   readonly totals: Totals;
   readonly turn: Turn;
+  /** Messages on their way to very many queues. */
+  readonly fanOuts: FanOuts;
   readonly logger: Logger;
   /**
    * Publishes `message` to the queue's dead-letter exchange, or counts it as dropped where there is none. False where it

@@ -3,6 +3,7 @@ import { queueBytes } from "../account/topology-bytes.ts";
 import type { Consumer } from "../channel/consumer.ts";
 import { resourceName } from "../errors.ts";
 import type { Binding } from "../exchange/binding.ts";
+import type { FanOut } from "../fan-out.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import type { Lsn, StoredMessage } from "../storage-engine.ts";
@@ -90,6 +91,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   readonly accountedBytes: number;
   unackedCount = 0;
   deleted = false;
+  /** Messages to many queues that have not come to this one yet, oldest first; null for none. */
+  late: readonly FanOut[] | null = null;
   readonly #host: QueueHost;
   readonly #bounded: boolean;
   /** True where a full queue refuses. */
@@ -136,7 +139,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   }
 
   get readyCount(): number {
-    return this.ready.count;
+    return this.late === null ? this.ready.count : this.ready.count + this.late.length;
   }
 
   get consumerCount(): number {
@@ -150,6 +153,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** Hands an un-owned message to an idle auto-ack consumer; false where there is none. */
   deliverNow(message: Message): boolean {
+    if (this.late !== null) this.catchUp();
     const consumer = this.consumers.peek();
     if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0) return false;
     if (this.filtered.consumerCount > 0 || this.#withheld) return false;
@@ -161,9 +165,32 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
   refuses(message: Message): boolean {
-    if (!this.#refuses || !this.#full(message.bodyBytes)) return false;
-    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
+    if (!this.isFullFor(message)) return false;
+    this.refused(message);
     return true;
+  }
+
+  /** True where the queue is full and the publisher is to hear of it; `refused` follows. */
+  isFullFor(message: Message): boolean {
+    if (!this.#refuses) return false;
+    // Some of them may go straight to consumers.
+    if (this.late !== null) this.catchUp();
+    return this.#full(message.bodyBytes);
+  }
+
+  /** The message was refused: dead-letters it where the overflow rule says so. */
+  refused(message: Message): void {
+    if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
+  }
+
+  /** Takes the messages that are late. */
+  catchUp(): void {
+    const late = this.late ?? [];
+    this.late = null;
+    for (const { message } of late) {
+      if (this.deleted) this.settleStored(message.persistent ? message.lsn : 0);
+      else if ((this.stores && message.persistent) || !this.deliverNow(message)) this.enqueue(message);
+    }
   }
 
   /** Takes a message that is stored by now where it has to be. */
@@ -254,11 +281,21 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   mayDeliver(): boolean {
     const { turn } = this.#host;
     if (turn.budget.take()) return true;
-    if (!this.#waitsForTurn) {
-      this.#waitsForTurn = true;
-      turn.wait(this);
-    }
+    this.#awaitTurn();
     return false;
+  }
+
+  /** As `mayDeliver`, for what may be dead-lettered to very many queues. */
+  mayExpire(): boolean {
+    if (!this.#host.fanOuts.crowded) return this.mayDeliver();
+    this.#awaitTurn();
+    return false;
+  }
+
+  #awaitTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    this.#host.turn.wait(this);
   }
 
   spend(units: number): void {
@@ -297,6 +334,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** basic.get: the next message or null. The caller settles it or gives it back. */
   take(): QueueEntry | null {
+    if (this.late !== null) this.catchUp();
     const entry = this.#takeReady();
     this.expiry.look();
     return entry;
@@ -380,6 +418,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** Drops all ready messages and returns how many there were. Unacknowledged ones stay with their consumers. */
   purge(): number {
+    if (this.late !== null) this.catchUp();
     const count = this.ready.count;
     this.ready.clear();
     for (const lsn of this.parked.takeAll()) this.settleStored(lsn);
