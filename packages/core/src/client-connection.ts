@@ -35,7 +35,7 @@ export interface ConnectionOptions {
 }
 
 /** What a client connection does to the bytes that come. */
-export interface StoppedWire {
+interface StoppedWire {
   /** Stops reading for `reason`, one of `stopReasons`. */
   stop(reason: number): void;
   /** `reason` is over. */
