@@ -13,13 +13,11 @@ import type { DeathReason } from "./dead-letter.ts";
 import { type ExpiringQueue, ExpiryWatch } from "./expiry-watch.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
+import { type BoundedQueue, QueueBounds } from "./queue-bounds.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { ParkedMessages } from "./parked-messages.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import { ReadyMessages } from "./ready-messages.ts";
-
-/** Messages that are dropped in one go whatever the turn's time: as many as one publish makes too many. */
-const droppedAtOnce = 64;
 
 /** A copy of so many bytes, 4 KiB, is a unit of the turn's budget. */
 const bytesPerUnitShift = 12;
@@ -55,7 +53,7 @@ export interface QueueIdentity {
  *     refuses      full, and the overflow rule says to tell the publisher
  *     enqueue      copied, stored by then, delivered or kept ready
  */
-export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
+export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWaiter {
   readonly kind = "queue" as const;
   readonly id: number;
   readonly name: string;
@@ -75,6 +73,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   readonly filtered: FilteredDispatch;
   /** What a fault keeps from being handed on. */
   readonly parked: ParkedMessages;
+  readonly bounds: QueueBounds;
   /** When messages run out. */
   readonly expiry: ExpiryWatch;
   /** Bindings that lead here. */
@@ -94,9 +93,6 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   /** Messages to many queues that have not come to this one yet, oldest first; null for none. */
   late: readonly FanOut[] | null = null;
   readonly #host: QueueHost;
-  readonly #bounded: boolean;
-  /** True where a full queue refuses. */
-  readonly #refuses: boolean;
   #exclusiveConsumer: Consumer | null = null;
   #lastPlace = 0;
   #pageWaiters: (() => void)[] = [];
@@ -124,10 +120,9 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     this.idList = [identity.id];
     this.#host = host;
     this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
-    this.#bounded = options.lengthMax >= 0 || options.lengthBytesMax >= 0;
-    this.#refuses = this.#bounded && options.overflow !== "drop-head";
     this.parked = new ParkedMessages(this, host);
     this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
+    this.bounds = new QueueBounds(this);
     this.expiry = new ExpiryWatch(this, host.store.clock, options.messageTtlMs);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
     this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
@@ -158,7 +153,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0) return false;
     if (this.filtered.consumerCount > 0 || this.#withheld) return false;
     // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
-    if (this.#refuses && this.#full(message.bodyBytes)) return false;
+    if (this.bounds.refuses && this.bounds.full(message.bodyBytes)) return false;
     this.consumers.served(consumer);
     return consumer.channel.deliverSettled(consumer, message, false, 0);
   }
@@ -172,10 +167,10 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** True where the queue is full and the publisher is to hear of it; `refused` follows. */
   isFullFor(message: Message): boolean {
-    if (!this.#refuses) return false;
+    if (!this.bounds.refuses) return false;
     // Some of them may go straight to consumers.
     if (this.late !== null) this.catchUp();
-    return this.#full(message.bodyBytes);
+    return this.bounds.full(message.bodyBytes);
   }
 
   /** The message was refused: dead-letters it where the overflow rule says so. */
@@ -219,7 +214,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
       return;
     }
     this.ready.push(entry);
-    if (this.#bounded) this.#dropOverflow();
+    this.bounds.dropOver();
     if (entry.expiresAtMs !== 0) this.expiry.watch(entry.expiresAtMs);
   }
 
@@ -246,7 +241,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   /** Hands out what gathered, and drops what ran out or over, while nothing might be handed out. */
   resume(): void {
     for (const { entry, reason } of this.#dying.splice(0)) this.#die(entry, reason);
-    if (this.#bounded) this.#dropOverflow();
+    this.bounds.dropOver();
     this.dispatch();
     this.#wakePageWaiters();
   }
@@ -305,7 +300,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
   takeTurn(): void {
     this.#waitsForTurn = false;
     if (this.deleted) return;
-    if (this.#bounded) this.#dropOverflow();
+    this.bounds.dropOver();
     this.dispatch();
     this.expiry.finish();
     if (this.#getWaits) {
@@ -316,7 +311,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
 
   /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
   pagedIn(): void {
-    if (this.#bounded) this.#dropOverflow();
+    this.bounds.dropOver();
     this.expiry.finish();
     this.#wakePageWaiters();
   }
@@ -387,7 +382,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     }
     this.filtered.noteChange();
     this.ready.requeue(entry);
-    if (this.#bounded) this.#dropOverflow();
+    this.bounds.dropOver();
     if (entry.expiresAtMs !== 0) this.expiry.watch(entry.expiresAtMs);
   }
 
@@ -478,24 +473,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, TurnWaiter {
     if (!done) this.parked.park(entry, "it cannot be dead-lettered");
   }
 
-  #full(addedBytes: number): boolean {
-    const { lengthMax, lengthBytesMax } = this.options;
-    if (lengthMax >= 0 && this.ready.count >= lengthMax) return true;
-    return lengthBytesMax >= 0 && this.ready.bodyBytes + addedBytes > lengthBytesMax;
-  }
-
-  #dropOverflow(): void {
-    if (this.options.overflow !== "drop-head" || this.keepsDead) return;
-    const { lengthMax, lengthBytesMax } = this.options;
-    const over = (): boolean =>
-      (lengthMax >= 0 && this.ready.count > lengthMax) ||
-      (lengthBytesMax >= 0 && this.ready.bodyBytes > lengthBytesMax);
-    for (let dropped = 0; over(); dropped++) {
-      if (dropped >= droppedAtOnce && !this.mayDeliver()) return;
-      const entry = this.ready.first()?.shift() ?? null;
-      if (entry === null) return;
-      this.#die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
-    }
+  dropHead(entry: QueueEntry): void {
+    this.#die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
   }
 
   /** True where the entry's time is up. */
