@@ -22,6 +22,11 @@ export interface StorageListener {
   ownedUntil(end: Deadline): void;
   /** Another broker has taken the store over: nothing is written from now on. */
   ownershipLost(): void;
+  /**
+   * The engine itself has failed, and not its medium: nobody knows what of its last writes stands where. It writes nothing
+   * any more, and nothing more becomes durable.
+   */
+  broken(error: unknown): void;
 }
 
 /** What recovery knows of a stored message without its body. */

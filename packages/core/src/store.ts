@@ -287,6 +287,11 @@ export class Store implements StorageListener, SpillListener, TurnTask {
     this.ownership.renewed(end);
   }
 
+  broken(error: unknown): void {
+    this.#block();
+    this.containment.broken("the store failed by a fault of its own", error);
+  }
+
   ownershipLost(): void {
     this.ownership.lost();
   }

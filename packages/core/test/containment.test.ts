@@ -182,6 +182,15 @@ test("a store that fails while it is given a turn's writes ends the broker, whic
   expect(it.logged).toContain("the store failed while it was given the writes of a turn: the broker ends");
 });
 
+test("an engine that failed by itself ends the broker, and publishers wait meanwhile", async () => {
+  const broken: Error[] = [];
+  const { test: it, storage } = await stage({ onBroken: (error) => void broken.push(error) });
+  storage.break(new Error("a fault of the engine"));
+  expect(it.broker.alarms.reason).toBe("low on disk");
+  await until(() => broken.length > 0);
+  expect(broken[0]?.cause).toEqual(new Error("a fault of the engine"));
+});
+
 describe("a consumer whose encoder throws", () => {
   const storeOf = async (): Promise<Stage> => {
     const it = await stage();

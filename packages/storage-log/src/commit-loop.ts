@@ -118,7 +118,7 @@ export class CommitLoop {
   #start(): void {
     if (this.#active || this.#dead !== null) return;
     this.#active = true;
-    this.#running = this.#run();
+    this.#running = this.#run().catch((error: unknown) => this.#broke(error));
   }
 
   async #run(): Promise<void> {
@@ -132,6 +132,13 @@ export class CommitLoop {
       if (tail.sealed.length > 0) this.#wanted = true;
     }
     this.#active = false;
+  }
+
+  /** Not the disk, we: what is sealed and what is written may not belong together any more. */
+  #broke(error: unknown): void {
+    this.#dead = error instanceof Error ? error : new Error(String(error));
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
+    this.#options.listener.broken(error);
   }
 
   async #commit(batches: readonly Batch[]): Promise<void> {

@@ -35,6 +35,26 @@ async function bodiesAfterPowerLoss(disk: FaultyDisk, survival: "none" | "all"):
   return bodies;
 }
 
+test("a fault of our own in the middle of a commit is told, and nothing more becomes durable", async () => {
+  const disk = new FaultyDisk();
+  const store = await open(disk, new FakeClock());
+  const first = append(store, "first");
+  await store.commit(first);
+  store.onDurable = () => {
+    throw new Error("a fault of ours");
+  };
+  const second = append(store, "second");
+  await store.until(() => store.breaks.length > 0);
+  expect(store.breaks).toEqual([new Error("a fault of ours")]);
+  const { durable } = store.engine;
+  expect(durable).toBe(second);
+  append(store, "third");
+  await turns(20);
+  expect(store.engine.durable).toBe(durable);
+  await expect(store.engine.close()).rejects.toThrow("a fault of ours");
+  expect(await bodiesAfterPowerLoss(disk, "all")).toEqual(["first", "second"]);
+});
+
 describe("a disk that is full", () => {
   test("nothing is durable while it is, and everything once there is space again", async () => {
     const disk = new FaultyDisk();

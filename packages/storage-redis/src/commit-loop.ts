@@ -184,7 +184,7 @@ export class CommitLoop {
   #send({ call }: InLine): void {
     const { connection, writer } = this.#options;
     const attempt = this.#attempt;
-    sendCommit(connection, writer, call).then(
+    const handled = sendCommit(connection, writer, call).then(
       () => {
         if (attempt === this.#attempt && !this.#ended) this.#taken();
       },
@@ -192,6 +192,7 @@ export class CommitLoop {
         if (attempt === this.#attempt && !this.#ended) this.#refused(error);
       },
     );
+    handled.catch((error: unknown) => this.#broke(error));
   }
 
   /** Redis has done the first commit in line that it had not answered yet: answers come in order. */
@@ -211,7 +212,7 @@ export class CommitLoop {
       ? connection.send("WAITAOF", [1, waitReplicas, waitMs])
       : connection.send("WAIT", [waitReplicas, waitMs]);
     const covered = this.#answered;
-    asked.then(
+    const handled = asked.then(
       (reply) => {
         if (attempt !== this.#attempt || this.#ended) return;
         const [local, replicas] = Array.isArray(reply) ? (reply as [number, number]) : [1, reply as number];
@@ -224,6 +225,14 @@ export class CommitLoop {
         if (attempt === this.#attempt && !this.#ended) this.#refused(error);
       },
     );
+    handled.catch((error: unknown) => this.#broke(error));
+  }
+
+  /** Not Redis, we: what is in line and what was answered may not belong together any more. */
+  #broke(error: unknown): void {
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    this.end();
+    this.#options.listener.broken(error);
   }
 
   #copied(covered: number): void {

@@ -36,6 +36,24 @@ test("scripts that Redis has forgotten", async () => {
   expect(await storedNumbers(options, 1)).toEqual(numbers(0, 10));
 });
 
+test("a fault of our own at the answer to a commit is told, and nothing more becomes durable", async () => {
+  const store = await open(options);
+  await store.commit(appendNumbers(store, [1], 0, 1));
+  store.onDurable = () => {
+    throw new Error("a fault of ours");
+  };
+  appendNumbers(store, [1], 1, 1);
+  store.engine.flush();
+  await store.until(() => store.breaks.length > 0);
+  expect(store.breaks).toEqual([new Error("a fault of ours")]);
+  const { durable } = store.engine;
+  appendNumbers(store, [1], 2, 1);
+  store.engine.flush();
+  await expect(store.engine.close()).rejects.toThrow("a fault of ours");
+  expect(store.engine.durable).toBe(durable);
+  expect(await storedNumbers(options, 1)).toEqual(numbers(0, 2));
+});
+
 test.each([
   { before: "its beginning", text: "*1\r\n$5\r\nMULTI" },
   { before: "the first part of the script", text: "$7\r\nEVALSHA" },

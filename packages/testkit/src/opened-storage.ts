@@ -18,6 +18,10 @@ export class OpenedStorage implements StorageListener {
   readonly messages: RecoveredMessage[] = [];
   /** "definition" and "message" in the order in which recovery came up with them, repetitions left out. */
   readonly recoveryOrder: string[] = [];
+  /** What the engine told of its own failures. */
+  readonly breaks: unknown[] = [];
+  /** Called when the watermark moves: a test may throw here, as a listener must not. */
+  onDurable: () => void = () => undefined;
   readonly failures: Error[] = [];
   recoveries = 0;
   /** What `ownedUntil` said last; null for engines that cannot be taken over. */
@@ -47,6 +51,7 @@ export class OpenedStorage implements StorageListener {
   }
 
   durable(): void {
+    this.onDurable();
     this.watermarks.push(this.engine.durable);
     this.#wake();
   }
@@ -63,6 +68,11 @@ export class OpenedStorage implements StorageListener {
 
   ownershipLost(): void {
     this.ownershipLosses++;
+    this.#wake();
+  }
+
+  broken(error: unknown): void {
+    this.breaks.push(error);
     this.#wake();
   }
 
