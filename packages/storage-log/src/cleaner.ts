@@ -16,6 +16,8 @@ export interface CleanerOptions {
   readonly files: SegmentFiles;
   readonly logger: Logger;
   readonly segmentBytes: number;
+  /** Called before a segment's file is deleted; it is not deleted where this rejects. */
+  readonly leaving: (segment: Segment) => Promise<void>;
 }
 
 /**
@@ -211,8 +213,10 @@ export class Cleaner {
   async #removeFile(segment: Segment): Promise<void> {
     const { tail, files } = this.#options;
     const oldest = tail.segments.list.find((other) => other.id > 0) === segment;
-    if (segment.id > 0) await files.remove(segment, oldest);
-    else segment.removed = true;
+    if (segment.id > 0) {
+      await this.#options.leaving(segment);
+      await files.remove(segment, oldest);
+    } else segment.removed = true;
     tail.segments.remove(segment);
     tail.definitions.prune();
     for (const other of tail.segments.list) if (other.carriedBytes > 0 && !other.pinned()) other.carriedBytes = 0;

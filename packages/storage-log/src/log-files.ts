@@ -28,6 +28,10 @@ export interface LogFiles {
   /** "create" makes an empty file, replacing an old one; "open" needs it to exist. Both read and write. */
   open(path: string, mode: "create" | "open"): Promise<LogFile>;
   remove(path: string): Promise<void>;
+  /** The contents of a small file, null where there is none. */
+  readNote(path: string): Promise<Buffer | null>;
+  /** Puts `bytes` in the place of what a small file has, which is made where missing; synced on demand. */
+  writeNote(path: string, bytes: Uint8Array, synced: boolean): Promise<void>;
   /** Removes an empty directory. */
   removeDirectory(path: string): Promise<void>;
   /** Makes creations and removals in a directory survive a power failure. */

@@ -13,6 +13,8 @@ import {
 } from "@jackalope/core/storage";
 import { Cleaner } from "./cleaner.ts";
 import { CommitLoop, type SyncMode } from "./commit-loop.ts";
+import { DurableMark } from "./durable-mark.ts";
+import { durableExtent } from "./durable-extent.ts";
 import { DefinitionIndex } from "./definition-index.ts";
 import { segmentBytesMax } from "./layout.ts";
 import type { LogFiles } from "./log-files.ts";
@@ -65,6 +67,7 @@ class LogStorage implements StorageEngine {
   #commits: CommitLoop | null = null;
   #cleaner: Cleaner | null = null;
   #reader: LogReader | null = null;
+  #mark: DurableMark | null = null;
   #unlock: (() => Promise<void>) | null = null;
 
   constructor(options: LogStorageOptions) {
@@ -103,6 +106,8 @@ class LogStorage implements StorageEngine {
   }
 
   async #recover(listener: StorageListener, visitor: RecoveryVisitor): Promise<void> {
+    const clock = this.#options.clock ?? timeoutClock;
+    const mark = new DurableMark(this.#files, this.#options.directory, clock, this.#logger);
     const index = new MessageIndex();
     const definitions = new DefinitionIndex();
     const recovery = new Recovery({
@@ -113,6 +118,7 @@ class LogStorage implements StorageEngine {
       index,
       definitions,
       segments: this.#segments,
+      extent: await mark.read(),
     });
     const { lastLsn, lastSegmentId } = await recovery.run(visitor);
     const tail = new Tail(index, definitions, this.#segments, this.#segmentBytes, lastLsn);
@@ -123,11 +129,14 @@ class LogStorage implements StorageEngine {
       files: this.#segmentFiles,
       listener,
       logger: this.#logger,
-      clock: this.#options.clock ?? timeoutClock,
+      clock,
       sync: this.#options.sync ?? "always",
       syncIntervalMs: this.#options.syncIntervalMs ?? syncIntervalMsDefault,
       lastSegmentId,
-      committed: () => this.#cleaner?.check(),
+      committed: () => {
+        this.#cleaner?.check();
+        mark.note(durableExtent(this.#segments.list));
+      },
       relieve: () => this.#cleaner?.relieve() ?? Promise.resolve(false),
     });
     this.#cleaner = new Cleaner({
@@ -136,7 +145,16 @@ class LogStorage implements StorageEngine {
       files: this.#segmentFiles,
       logger: this.#logger,
       segmentBytes: this.#segmentBytes,
+      leaving: async (segment) => {
+        const { list } = this.#segments;
+        const stored = list.filter(({ id }) => id > 0);
+        // Of others the log tells by itself that they are gone.
+        if (segment !== stored[0] && segment !== stored.at(-1)) return;
+        await mark.settle(durableExtent(list.filter((other) => other !== segment)));
+      },
     });
+    this.#mark = mark;
+    mark.note(durableExtent(this.#segments.list));
     this.#cleaner.check();
   }
 
@@ -183,6 +201,7 @@ class LogStorage implements StorageEngine {
       await this.#cleaner?.idle();
       await this.#commits?.close();
     } finally {
+      await this.#mark?.close();
       await this.#release();
     }
   }

@@ -122,6 +122,25 @@ export const nodeFiles: LogFiles = {
   async remove(path) {
     await fs.promises.rm(path, { force: true });
   },
+  async readNote(path) {
+    try {
+      return await fs.promises.readFile(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw error;
+    }
+  },
+  async writeNote(path, bytes, synced) {
+    const { O_CREAT, O_WRONLY } = fs.constants;
+    const handle = await fs.promises.open(path, O_CREAT | O_WRONLY, 0o640);
+    try {
+      await handle.write(bytes, 0, bytes.length, 0);
+      if (synced) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (synced) await syncDirectory(dirname(path));
+  },
   removeDirectory(path) {
     return fs.promises.rmdir(path);
   },

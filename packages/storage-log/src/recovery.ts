@@ -1,5 +1,6 @@
 import type { Logger, Lsn, RecoveryVisitor } from "@jackalope/core/storage";
 import { CorruptLogError } from "./corrupt-log-error.ts";
+import type { DurableExtent } from "./durable-mark.ts";
 import type { DefinitionIndex } from "./definition-index.ts";
 import { batchHeaderBytes, closingFlag, goneFileRange, segmentFileId, segmentHeaderBytes } from "./layout.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
@@ -24,6 +25,8 @@ export interface RecoveryOptions {
   readonly index: MessageIndex;
   readonly definitions: DefinitionIndex;
   readonly segments: SegmentTable;
+  /** What was durable before, null where nothing says so. */
+  readonly extent: DurableExtent | null;
 }
 
 export interface Recovered {
@@ -63,18 +66,21 @@ export class Recovery {
     return { lastLsn: this.#lastLsn, lastSegmentId: Math.max(active?.id ?? 0, segmentFiles.lastGoneId) };
   }
 
-  /** Every segment between the oldest and the newest has to be there, unless a mark says that it was deleted. */
+  /**
+   * Every segment between the oldest and the newest has to be there, by the files or by what was durable before, unless a
+   * mark says that it was deleted.
+   */
   async #checkIds(ids: readonly number[]): Promise<void> {
-    const { segmentFiles, logger, repair } = this.#options;
-    for (let index = 1; index < ids.length; index++) {
-      const next = ids[index] as number;
-      for (let id = (ids[index - 1] as number) + 1; id < next; id++) {
-        if (segmentFiles.isGone(id)) continue;
-        const path = segmentFiles.path(id);
-        if (!repair) throw new CorruptLogError(path, 0, "the file is missing");
-        logger.error({ file: path }, "repaired the log: a segment is missing; going on without what was in it");
-        await segmentFiles.mark({ first: id, last: id });
-      }
+    const { segmentFiles, logger, repair, extent } = this.#options;
+    const present = new Set(ids);
+    const known = [...ids, extent?.oldestId ?? 0, extent?.newestId ?? 0].filter((id) => id > 0);
+    const last = known.reduce((highest, id) => Math.max(highest, id), 0);
+    for (let id = known.reduce((lowest, other) => Math.min(lowest, other), last); id < last + 1; id++) {
+      if (id === 0 || present.has(id) || segmentFiles.isGone(id)) continue;
+      const path = segmentFiles.path(id);
+      if (!repair) throw new CorruptLogError(path, 0, "the file is missing");
+      logger.error({ file: path }, "repaired the log: a segment is missing; going on without what was in it");
+      await segmentFiles.mark({ first: id, last: id });
     }
   }
 
@@ -113,7 +119,7 @@ export class Recovery {
     const header = decodeSegmentHeader(bytes.subarray(0, read), id);
     if (typeof header !== "string") return header;
     const path = segmentFiles.path(id);
-    if (last && (await file.size()) <= segmentHeaderBytes) {
+    if (last && (await file.size()) <= segmentHeaderBytes && this.#durableEnd(id) === 0) {
       logger.warn({ file: path, offset: 0, bytes: read }, "removed a segment that a crash left without a header");
       return null;
     }
@@ -132,6 +138,23 @@ export class Recovery {
     logger.error({ file: path, offset: previous.fileBytes, reason }, "a segment lacks its end; going on without it");
   }
 
+  /** The bytes of a segment that were durable before, as far as that is known. */
+  #durableEnd(id: number): number {
+    const { extent } = this.#options;
+    return extent !== null && extent.newestId === id ? extent.newestBytes : 0;
+  }
+
+  /** Throws CorruptLogError where a segment of whole batches ends before what was durable of it. */
+  #checkEnd(segment: Segment, end: number): void {
+    const durableEnd = this.#durableEnd(segment.id);
+    if (end >= durableEnd) return;
+    const { segmentFiles, logger, repair } = this.#options;
+    const path = segmentFiles.path(segment.id);
+    const reason = `the file ends here, and was durable up to ${durableEnd}`;
+    if (!repair) throw new CorruptLogError(path, end, reason);
+    logger.error({ file: path, offset: end, reason }, "a segment lacks its end; going on without it");
+  }
+
   /** Replays the batches of a segment; returns the offset where they end. */
   async #batches(segment: Segment, file: LogFile, last: boolean): Promise<number> {
     let fileBytes = await file.size();
@@ -140,9 +163,13 @@ export class Recovery {
       const scanner = new SegmentScanner(file, segment.id, fileBytes, offset);
       while (await scanner.next()) this.#batch(segment, scanner);
       const { damage } = scanner;
-      if (damage === null) return scanner.offset;
+      if (damage === null) {
+        this.#checkEnd(segment, scanner.offset);
+        return scanner.offset;
+      }
       const path = this.#options.segmentFiles.path(segment.id);
-      if (last && !(await scanner.wasDurable(damage))) {
+      const isTail = last && damage.offset >= this.#durableEnd(segment.id);
+      if (isTail && !(await scanner.wasDurable(damage))) {
         await file.truncate(damage.offset);
         const fields = { file: path, offset: damage.offset, bytes: fileBytes - damage.offset, reason: damage.reason };
         this.#options.logger.warn(fields, "cut a torn tail off the log: a crash interrupted the last commit");

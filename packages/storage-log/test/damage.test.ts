@@ -1,5 +1,5 @@
 import type { Logger, LogFields } from "@jackalope/core/storage";
-import { FaultyDisk, OpenedStorage, testMessage } from "@jackalope/testkit";
+import { FakeClock, FaultyDisk, OpenedStorage, testMessage } from "@jackalope/testkit";
 import { describe, expect, test } from "vitest";
 import { CorruptLogError, openLogStorage } from "../src/index.ts";
 import { recoveredState } from "./log-model.ts";
@@ -18,9 +18,16 @@ class Recorder implements Logger {
   }
 }
 
+// The clock stands still, so the only marks of what is durable are those of opening and closing.
 function open(disk: FaultyDisk, options: { repair?: boolean; logger?: Logger } = {}): Promise<OpenedStorage> {
   return OpenedStorage.open(
-    openLogStorage({ directory: "/data", files: disk.process(), segmentBytes: 2000, ...options }),
+    openLogStorage({
+      directory: "/data",
+      files: disk.process(),
+      segmentBytes: 2000,
+      clock: new FakeClock(),
+      ...options,
+    }),
   );
 }
 

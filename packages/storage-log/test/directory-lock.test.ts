@@ -23,7 +23,7 @@ test("a second broker on a directory is refused, and the error names the first o
   await first.engine.close();
   const second = await OpenedStorage.open(openLogStorage({ directory }));
   await second.engine.close();
-  expect(await readdir(directory)).toEqual(["segments"]);
+  expect(await readdir(directory)).toEqual(["durable.mark", "segments"]);
 });
 
 test("the lock of a process that is gone is taken over", async () => {

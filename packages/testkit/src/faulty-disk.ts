@@ -36,6 +36,8 @@ export class FaultyDisk {
   #durableNames = new Map<string, FaultyFile>();
   /** Creations and removals that no directory sync has covered. */
   #nameChanges: NameChange[] = [];
+  /** Small files with what is visible of them and what a power failure leaves for certain. */
+  readonly #notes = new Map<string, { visible: Buffer; durable: Buffer | null }>();
   #locked = new Set<string>();
   #faults: Fault[] = [];
   #deathAt = 0;
@@ -68,6 +70,21 @@ export class FaultyDisk {
     this.#nameChanges = [];
     this.#names = new Map(this.#durableNames);
     for (const file of this.#names.values()) file.losePower(survival, random);
+    for (const [path, note] of this.#notes) {
+      const kept = survival === "all" || (survival !== "none" && random() < 0.5) ? note.visible : note.durable;
+      if (kept === null) this.#notes.delete(path);
+      else this.#notes.set(path, { visible: kept, durable: kept });
+    }
+  }
+
+  /** The visible contents of a small file, null where there is none. */
+  note(path: string): Buffer | null {
+    return this.#notes.get(path)?.visible ?? null;
+  }
+
+  /** Writes a small file whole. */
+  putNote(path: string, bytes: Buffer, synced: boolean): void {
+    this.#notes.set(path, { visible: bytes, durable: synced ? bytes : (this.#notes.get(path)?.durable ?? null) });
   }
 
   /** Paths of the files that exist, sorted. */
@@ -114,6 +131,11 @@ export class FaultyDisk {
       throw failure(fault.code, operation);
     }
     act();
+  }
+
+  /** Does what is no operation of its own, unless the process is gone. */
+  quietly(life: number, act: () => void): void {
+    if (!this.died && life === this.#life) act();
   }
 
   #die(act: () => void, partly?: () => void): Promise<never> {
@@ -202,6 +224,17 @@ export class FaultyProcess {
   }
 
   async removeDirectory(_path: string): Promise<void> {}
+
+  async readNote(path: string): Promise<Buffer | null> {
+    return this.#disk.note(path);
+  }
+
+  /** A changing operation only where it is synced: others come and go by the clock, and faults are counted out. */
+  async writeNote(path: string, bytes: Uint8Array, synced: boolean): Promise<void> {
+    const put = (): void => this.#disk.putNote(path, Buffer.from(bytes), synced);
+    if (synced) await this.#disk.change(this.#life, "sync", put);
+    else this.#disk.quietly(this.#life, put);
+  }
 
   syncDirectory(path: string): Promise<void> {
     return this.#disk.change(this.#life, "syncDirectory", () => this.#disk.syncNames(path));
