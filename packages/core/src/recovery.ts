@@ -32,6 +32,9 @@ export interface RecoveryTarget {
 /** Definitions in the order in which they can be taken over: what is referred to comes first. */
 const order = ["vhost", "user", "permission", "topic-permission", "exchange", "queue", "binding", recordKind];
 
+/** Of a key in an error's text. */
+const shownKeyLength = 256;
+
 /** Rebuilds virtual hosts, users, topology and queue contents from what the engine remembers. */
 export class Recovery implements RecoveryVisitor {
   readonly #target: RecoveryTarget;
@@ -72,7 +75,17 @@ export class Recovery implements RecoveryVisitor {
     // What has been made is let go of at once: a start needs no more memory than it must.
     this.#definitions.reverse();
     for (let each = this.#definitions.pop(); each !== undefined; each = this.#definitions.pop()) {
-      this.#take(each.key, each.value);
+      this.#takeNamed(each.key, each.value);
+    }
+  }
+
+  /** As `#take`; where that fails the error says which definition it is about. */
+  #takeNamed(key: DefinitionKey, value: Uint8Array): void {
+    try {
+      this.#take(key, value);
+    } catch (error) {
+      const name = JSON.stringify(key).slice(0, shownKeyLength);
+      throw new Error(`the stored definition ${name} cannot be read: ${(error as Error).message}`, { cause: error });
     }
   }
 

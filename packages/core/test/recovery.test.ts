@@ -17,6 +17,17 @@ async function everything(broker: TestBroker, queue: string): Promise<{ body: st
 }
 
 describe("a restart", () => {
+  test.each([
+    ["is no JSON", "{", "Expected"],
+    ["has no arguments", "{}", ""],
+  ])("names the stored definition that %s", async (_, value, reason) => {
+    const disk = new Disk();
+    await TestBroker.open({ storage: new KeepingStorage(disk) });
+    disk.definitions.set(JSON.stringify(["queue", "/", "broken"]), Buffer.from(value));
+    const text = `the stored definition ["queue","/","broken"] cannot be read: ${reason}`;
+    await expect(TestBroker.open({ storage: new KeepingStorage(disk) })).rejects.toThrow(text);
+  });
+
   test("counts the bodies of what it brings back against x-max-length-bytes, and not the properties", async () => {
     const disk = new Disk();
     const first = await TestBroker.open({ storage: new KeepingStorage(disk) });

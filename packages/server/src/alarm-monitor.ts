@@ -45,6 +45,8 @@ export class AlarmMonitor implements TurnTask {
   #timer: Timer | null = null;
   #lookedAtMs = 0;
   #closed = false;
+  /** The disk could not be asked the last time: that is logged once. */
+  #diskUnknown = false;
 
   constructor(broker: MonitoredBroker, options: AlarmMonitorOptions) {
     this.#broker = broker;
@@ -101,11 +103,13 @@ export class AlarmMonitor implements TurnTask {
     const { alarms, logger } = this.#broker;
     try {
       const diskFreeBytes = await this.#options.disk.diskFreeBytes();
+      this.#diskUnknown = false;
       if (this.#closed) return;
       setAlarm(alarms, logger, "disk", "free", diskFreeBytes < diskFreeBytesMin, { diskFreeBytes, diskFreeBytesMin });
     } catch (error) {
       // The folder went away under the broker; the store itself reports what follows from that.
-      logger.warn({ error: (error as Error).message }, "cannot read the free disk space");
+      if (!this.#diskUnknown) logger.warn({ error: (error as Error).message }, "cannot read the free disk space");
+      this.#diskUnknown = true;
     }
   }
 }

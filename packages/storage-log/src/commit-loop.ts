@@ -65,6 +65,8 @@ export class CommitLoop {
   #currentEnd = 0;
   /** A segment whose unsynced bytes the disk failed. */
   #suspect: Segment | null = null;
+  /** Set while the file that is written to is not where it belongs: nothing that it takes would be found again. */
+  #missing: Error | null = null;
   #closing = false;
   #dead: Error | null = null;
   #endBackOff: (() => void) | null = null;
@@ -92,6 +94,19 @@ export class CommitLoop {
       this.#waiters.push({ sequence, resolve });
       this.request();
     });
+  }
+
+  /** The file that is written to is gone (an error that says so), or it stands where it belongs (null). */
+  setMissing(error: Error | null): void {
+    if ((error === null) === (this.#missing === null)) return;
+    this.#missing = error;
+    if (error !== null) this.#noteFailure(error);
+    else {
+      // Ends the failure, even where nothing has to be written.
+      this.#syncWanted = true;
+      this.#endBackOff?.();
+      this.#start();
+    }
   }
 
   /** From here on nobody waits for a sync, and a failing disk gets one more try. */
@@ -178,6 +193,7 @@ export class CommitLoop {
   }
 
   async #attempt(batches: readonly Batch[]): Promise<void> {
+    if (this.#missing !== null) throw this.#missing;
     if (this.#suspect !== null) await this.#abandon(this.#suspect);
     const written = batches.filter((batch) => !batch.empty);
     // Even with nothing to write, `flush` must not call the listener before it returns.

@@ -13,6 +13,8 @@ export interface LogFile {
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   size(): Promise<number>;
+  /** True where this very file is what `path` leads to: nobody deleted it, or put another in its place. */
+  standsAt(path: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

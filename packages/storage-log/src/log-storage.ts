@@ -21,6 +21,7 @@ import type { LogFiles } from "./log-files.ts";
 import { LogReader } from "./log-reader.ts";
 import { MessageIndex } from "./message-index.ts";
 import { nodeFiles } from "./node-files.ts";
+import { PresenceWatch } from "./presence-watch.ts";
 import { Recovery } from "./recovery.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import { SegmentTable } from "./segment-table.ts";
@@ -68,6 +69,7 @@ class LogStorage implements StorageEngine {
   #cleaner: Cleaner | null = null;
   #reader: LogReader | null = null;
   #mark: DurableMark | null = null;
+  #presence: PresenceWatch | null = null;
   #unlock: (() => Promise<void>) | null = null;
 
   constructor(options: LogStorageOptions) {
@@ -154,6 +156,7 @@ class LogStorage implements StorageEngine {
       },
     });
     this.#mark = mark;
+    this.#presence = new PresenceWatch(this.#segments, this.#segmentFiles, this.#commits, clock);
     mark.note(durableExtent(this.#segments.list));
     this.#cleaner.check();
   }
@@ -196,6 +199,7 @@ class LogStorage implements StorageEngine {
 
   async close(): Promise<void> {
     try {
+      this.#presence?.close();
       this.#cleaner?.stop();
       this.#commits?.beginClose();
       await this.#cleaner?.idle();

@@ -84,6 +84,20 @@ class NodeFile implements LogFile {
     });
   }
 
+  standsAt(path: string): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (failure, own) => {
+        if (failure) return reject(failure);
+        fs.stat(path, (error, found) => {
+          if (error === null) resolve(found.ino === own.ino && found.dev === own.dev);
+          // Whatever else a stat fails with says nothing of the file.
+          else if (error.code === "ENOENT" || error.code === "ENOTDIR") resolve(false);
+          else reject(error);
+        });
+      });
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#synchronous >= 0) await closeDescriptor(this.#synchronous);
     await closeDescriptor(this.#descriptor);

@@ -29,6 +29,7 @@ export function forEachRow(
   if (index.length % indexBytes !== 0) throw new CorruptIndexError("the index is cut off");
   const row = new IndexRow();
   let dataStart = 0;
+  let lastLsn = firstLsn - 1;
   for (let at = 0, place = 0; at < index.length; at += indexBytes, place++) {
     row.lsn = firstLsn + index.readUInt32LE(at);
     row.flags = index[at + 4] as number;
@@ -41,11 +42,51 @@ export function forEachRow(
     row.expirationMs = index.readDoubleLE(at + 24);
     row.publishedAtMs = index.readDoubleLE(at + 32);
     row.dataStart = dataStart;
+    checkRow(row, lastLsn);
+    lastLsn = row.lsn;
     dataStart += row.keysBytes + row.nativeBytes + row.bodyBytes;
     visit(row, place);
   }
   if (dataStart !== dataBytes) {
     throw new CorruptIndexError(`it has ${dataBytes} bytes of messages, and ${dataStart} by its index`);
+  }
+}
+
+/** Numbers that no commit writes, and that would do harm far from here. */
+function checkRow({ lsn, expirationMs, publishedAtMs }: IndexRow, lastLsn: number): void {
+  if (lsn <= lastLsn) throw new CorruptIndexError("its messages are out of order");
+  if (!(expirationMs >= -1 && Number.isFinite(expirationMs))) {
+    throw new CorruptIndexError(`a message of it expires in ${expirationMs} ms`);
+  }
+  if (!(publishedAtMs >= 0 && Number.isFinite(publishedAtMs))) {
+    throw new CorruptIndexError(`a message of it was published at ${publishedAtMs} ms`);
+  }
+}
+
+type StoredRoute = readonly [exchange: string, routingKey: string, formatId: string];
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function routesOf(text: string): readonly StoredRoute[] {
+  const routes: unknown = parsed(text, "routes");
+  const isRoute = (route: unknown): boolean => Array.isArray(route) && route.length === 3 && route.every(isText);
+  if (!Array.isArray(routes) || !routes.every(isRoute)) throw new CorruptIndexError("its routes are none");
+  return routes as StoredRoute[];
+}
+
+function keysOf(text: string): string[] {
+  const keys: unknown = parsed(text, "further keys");
+  if (!Array.isArray(keys) || !keys.every(isText)) throw new CorruptIndexError("its further keys are none");
+  return keys;
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CorruptIndexError(`its ${what} are no JSON`, { cause: error });
   }
 }
 
@@ -56,18 +97,23 @@ const routesMax = 1024;
 export class EntryReader {
   #routes = new Map<string, Route>();
 
-  /** The messages with these Lsns, by Lsn. `data` is copied: a message must not keep the others of its entry. */
+  /**
+   * The messages with these Lsns, by Lsn. `data` is copied: a message must not keep the others of its entry. Throws
+   * CorruptIndexError.
+   */
   read(
     fields: { readonly index: Buffer; readonly routes: string; readonly data: Buffer },
     firstLsn: number,
     wanted: ReadonlySet<number>,
     into: Map<number, Message>,
   ): void {
-    const routes = JSON.parse(fields.routes) as [string, string, string][];
+    const routes = routesOf(fields.routes);
     const { data } = fields;
     forEachRow(fields.index, firstLsn, data.length, (row) => {
       if (!wanted.has(row.lsn)) return;
-      const [exchange, routingKey, formatId] = routes[row.route] as [string, string, string];
+      const stored = routes[row.route];
+      if (stored === undefined) throw new CorruptIndexError(`it has no route ${row.route}`);
+      const [exchange, routingKey, formatId] = stored;
       const { nativeBytes } = row;
       const nativeStart = row.dataStart + row.keysBytes;
       const bytes = Buffer.from(data.subarray(nativeStart, nativeStart + nativeBytes + row.bodyBytes));
@@ -80,7 +126,7 @@ export class EntryReader {
       message.publishedAtMs = row.publishedAtMs;
       message.lsn = row.lsn;
       if (row.keysBytes > 0) {
-        message.extraKeys = JSON.parse(data.toString("utf8", row.dataStart, nativeStart)) as string[];
+        message.extraKeys = keysOf(data.toString("utf8", row.dataStart, nativeStart));
       }
       into.set(row.lsn, message);
     });

@@ -1,3 +1,4 @@
+import { sharedStream } from "./layout.ts";
 import { CorruptIndexError } from "./redis-error.ts";
 
 /** Fields of the index for the set: 0 stands for none. */
@@ -96,7 +97,9 @@ export class Holders {
       at += 4;
       if (size * 4 > bytes.length - at) throw new CorruptIndexError("the list of queues is cut off");
       const start = at;
-      holders.sets.push(Array.from({ length: size }, (_, index) => bytes.readUInt32LE(start + index * 4)));
+      const queues = Array.from({ length: size }, (_, index) => bytes.readUInt32LE(start + index * 4));
+      if (size === 0 || queues.includes(sharedStream)) throw new CorruptIndexError("the list of queues names none");
+      holders.sets.push(queues);
       at += size * 4;
     }
     return holders;

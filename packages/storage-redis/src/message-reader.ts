@@ -5,7 +5,7 @@ import type { Entry } from "./entry.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EntryWriter } from "./entry-writer.ts";
 import { entryId, type Keys } from "./layout.ts";
-import { LeaseLostError } from "./redis-error.ts";
+import { CorruptIndexError, LeaseLostError } from "./redis-error.ts";
 import type { Unsettled } from "./unsettled.ts";
 
 export interface MessageReaderOptions {
@@ -39,7 +39,7 @@ export class MessageReader {
     for (const { entry } of commit.writers) this.#pending.delete(entry);
   }
 
-  /** Rejects where a message is not stored, and where Redis does not answer. */
+  /** Rejects where a message is not stored, with CorruptIndexError, and where Redis does not answer. */
   async read(lsns: readonly Lsn[]): Promise<readonly Message[]> {
     const found = new Map<Lsn, Message>();
     const reads: Promise<void>[] = [];
@@ -80,12 +80,22 @@ export class MessageReader {
       await this.#tellWhereLost(entry);
       return;
     }
-    const fields = fieldsOf(row[1]);
-    const index = fields.get("index");
-    const routes = fields.get("routes")?.toString();
-    const data = fields.get("data");
-    if (index === undefined || routes === undefined || data === undefined) return;
-    this.#entries.read({ index, routes, data }, entry.firstLsn, wanted, into);
+    try {
+      const fields = fieldsOf(row[1]);
+      const index = fields.get("index");
+      const routes = fields.get("routes")?.toString();
+      const data = fields.get("data");
+      if (index === undefined || routes === undefined || data === undefined) {
+        throw new CorruptIndexError("it lacks index, routes or data");
+      }
+      this.#entries.read({ index, routes, data }, entry.firstLsn, wanted, into);
+    } catch (error) {
+      // Whatever reading trips over, the entry is what is wrong.
+      const reason = (error as Error).message;
+      throw new CorruptIndexError(`${keys.stream(entry.streamId)}: entry ${id} cannot be read: ${reason}`, {
+        cause: error,
+      });
+    }
   }
 
   /**

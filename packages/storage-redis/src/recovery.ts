@@ -29,6 +29,10 @@ const lsnsLeftOut = 2 ** 24;
 /** How the writer begins before whom there was none. */
 const firstEpoch = "1:";
 
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
 /** Everything that a broker has to know, read at one time. */
 export interface Recovered {
   readonly lastNumber: number;
@@ -111,7 +115,13 @@ export class Recovery {
     if (layout !== layoutVersion) {
       throw new CorruptStreamError(this.#keys.state, `the layout is ${layout}, this version knows ${layoutVersion}`);
     }
-    return { lastNumber: Number(state.get("number") ?? 0), lastLsn: Number(state.get("lsn") ?? 0) };
+    const [lastNumber, lastLsn] = ["number", "lsn"].map((name) => {
+      const value = Number(String(state.get(name) ?? 0));
+      if (!isCount(value))
+        throw new CorruptStreamError(this.#keys.state, `its ${name} is '${String(state.get(name))}'`);
+      return value;
+    }) as [number, number];
+    return { lastNumber, lastLsn };
   }
 
   async #readDefinitions(): Promise<Map<string, Buffer>> {
@@ -133,7 +143,11 @@ export class Recovery {
     const streams = new Set<number>();
     await this.#scan("SSCAN", this.#keys.streams, (members) => {
       // An empty one, which a crash may leave (scripts/mend-2-many.lua), is 0: the shared stream is looked at in vain.
-      for (const member of members) streams.add(Number(String(member)));
+      for (const member of members) {
+        const id = Number(String(member));
+        if (!isCount(id)) throw new CorruptStreamError(this.#keys.streams, `'${String(member)}' is no queue`);
+        streams.add(id);
+      }
     });
     return [...streams].sort((left, right) => left - right);
   }
@@ -180,8 +194,9 @@ export class Recovery {
         try {
           this.#takeEntry(streamId, owners, String(id), note, dataBytes, fields, moved);
         } catch (error) {
-          if (!(error instanceof CorruptIndexError)) throw error;
-          throw new CorruptStreamError(stream, `entry ${String(id)} cannot be read: ${error.message}`);
+          // Whatever reading trips over, the entry is what is wrong.
+          const reason = `entry ${String(id)} cannot be read: ${(error as Error).message}`;
+          throw new CorruptStreamError(stream, reason, { cause: error });
         }
       }
       if (!more && (page[1] as number) > notes.size) await this.#findOrphans(streamId, notes);
@@ -200,11 +215,14 @@ export class Recovery {
   ): void {
     const index = fields.get("index");
     const queues = fields.get("queues");
-    if (index === undefined) throw new CorruptIndexError("it has no index");
+    if (index === undefined || index.length === 0) throw new CorruptIndexError("it has no index");
     if ((queues !== undefined) !== (streamId === sharedStream)) throw new CorruptIndexError("its queues are not told");
     const holders = queues === undefined ? null : Holders.decode(queues);
     const idLsn = lsnOfId(id);
-    const entry = new Entry(streamId, Number(fields.get("first") ?? idLsn), idLsn, holders);
+    const firstLsn = Number(String(fields.get("first") ?? idLsn));
+    // One that was moved has a later id.
+    if (!isCount(firstLsn) || firstLsn > idLsn) throw new CorruptIndexError(`its first Lsn is ${firstLsn}`);
+    const entry = new Entry(streamId, firstLsn, idLsn, holders);
     forEachRow(index, entry.firstLsn, dataBytes, (row) => {
       if (holders !== null && holders.sets[row.queueSet - 1] === undefined) {
         throw new CorruptIndexError(`there is no queue set ${row.queueSet}`);

@@ -22,13 +22,18 @@ export class UnsuitableRedisError extends Error {
   }
 }
 
-/** An entry cannot be read. */
-export class CorruptIndexError extends Error {}
+/** An entry cannot be read: one of its fields is missing or is not what this engine writes. */
+export class CorruptIndexError extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = "CorruptIndexError";
+  }
+}
 
 /** What is stored is not as this engine left it. */
 export class CorruptStreamError extends Error {
-  constructor(key: string, reason: string) {
-    super(`${key}: ${reason}. Nothing was changed`);
+  constructor(key: string, reason: string, options?: ErrorOptions) {
+    super(`${key}: ${reason}. Nothing was changed`, options);
     this.name = "CorruptStreamError";
   }
 }

@@ -301,6 +301,10 @@ export class OpenFaultyFile {
     return this.#file.visible.length;
   }
 
+  async standsAt(path: string): Promise<boolean> {
+    return this.#disk.paths().includes(path) && this.#disk.file(path) === this.#file;
+  }
+
   async close(): Promise<void> {}
 
   /** As much of `bytes` as the disk takes: none is an error, some is a short write. */
