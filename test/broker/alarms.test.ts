@@ -30,14 +30,15 @@ test("an alarm blocks who publishes, tells why, and lets go when it is over", as
   const { queue } = await channel.assertQueue("", { exclusive: true });
   channel.sendToQueue(queue, Buffer.from("before"));
   await channel.waitForConfirms();
+  const others = await amqplibChannel(broker.url);
+  const { queue: otherQueue } = await others.assertQueue("", { exclusive: true });
   const blocked = once<string>("blocked", (happened) => connection.once("blocked", happened));
   const lower = raise("memory");
   expect(await blocked).toBe("low on memory");
   let confirmed = false;
   channel.sendToQueue(queue, Buffer.from("during"), {}, () => (confirmed = true));
   // Everybody else is served while this one waits.
-  const others = await amqplibChannel(broker.url);
-  await others.assertQueue("", { exclusive: true });
+  expect((await others.checkQueue(otherQueue)).messageCount).toBe(0);
   expect(confirmed).toBe(false);
   const unblocked = once<void>("unblocked", (happened) => connection.once("unblocked", () => happened()));
   lower();

@@ -9,8 +9,8 @@ const leisureMs = 10_000;
 const leisureGoneShareMin = 0.5;
 /** What a collection may take for each megabyte of heap, before one was measured. */
 const guessedMsPerMegabyte = 0.5;
-/** Part of the time that does not depend on messages, in messages. */
-const baseMessages = 10_000;
+/** Part of the time that does not depend on messages, in bytes of messages. */
+const baseBytes = 4 * 1024 * 1024;
 
 /**
  * Says when a collection is due. It stops everything for a time that grows with what is alive: a broker that is full of
@@ -19,34 +19,34 @@ const baseMessages = 10_000;
 export class CollectionPace {
   #lastMs = 0;
   #tookMs = 1;
-  #messages = 0;
+  #messageBytes = 0;
   /** Nothing was collected since `begin`: what looked like too much may be garbage. */
   #fresh = true;
 
   /** Memory has become a matter. `nowMs` by a clock that is never set; `heapBytes` with garbage. */
-  begin(nowMs: number, messages: number, heapBytes: number): void {
+  begin(nowMs: number, messageBytes: number, heapBytes: number): void {
     this.#lastMs = nowMs;
     this.#tookMs = Math.max(1, (heapBytes / 1024 ** 2) * guessedMsPerMegabyte);
-    this.#messages = messages;
+    this.#messageBytes = messageBytes;
     this.#fresh = true;
   }
 
-  /** `messages` is how many are held now. `urgent` where publishers wait for it. */
-  due(nowMs: number, messages: number, urgent: boolean): boolean {
+  /** `messageBytes` is what is held now. `urgent` where publishers wait for it. */
+  due(nowMs: number, messageBytes: number, urgent: boolean): boolean {
     const sinceMs = nowMs - this.#lastMs;
-    const expectedMs = (this.#tookMs * (messages + baseMessages)) / (this.#messages + baseMessages);
+    const expectedMs = (this.#tookMs * (messageBytes + baseBytes)) / (this.#messageBytes + baseBytes);
     if (sinceMs < expectedMs / timeShareMax) return false;
     if (this.#fresh) return true;
-    const left = this.#messages === 0 ? 1 : messages / this.#messages;
+    const left = this.#messageBytes === 0 ? 1 : messageBytes / this.#messageBytes;
     if (!urgent) return sinceMs >= leisureMs && left <= 1 - leisureGoneShareMin;
     return sinceMs >= expectedMs / patientShareMax || left <= 1 - goneShareMin;
   }
 
   /** A collection was made. */
-  made(nowMs: number, tookMs: number, messages: number): void {
+  made(nowMs: number, tookMs: number, messageBytes: number): void {
     this.#lastMs = nowMs;
     this.#tookMs = Math.max(1, tookMs);
-    this.#messages = messages;
+    this.#messageBytes = messageBytes;
     this.#fresh = false;
   }
 }

@@ -12,8 +12,8 @@ export function memoryProbes(broker: Broker): MemoryProbes {
   return {
     heap: readHeap,
     residentBytes: () => process.memoryUsage.rss(),
-    countedBytes: () => broker.messageBytes,
-    messages: () => countMessages(broker),
+    countedBytes: () => broker.messageBytes + broker.heldTotal.bytes,
+    topologyBytes: () => broker.topologyAccounts.total.bytes,
     collectGarbage,
   };
 }
@@ -28,15 +28,6 @@ function readHeap(): HeapReading {
     heapBytesMax: statistics.heap_size_limit,
     externalBytes: statistics.external_memory,
   };
-}
-
-/** Ready and unacknowledged, in memory or not. */
-function countMessages(broker: Broker): number {
-  let count = 0;
-  for (const host of broker.virtualHosts.values()) {
-    for (const queue of host.queues.values()) count += queue.readyCount + queue.unackedCount;
-  }
-  return count;
 }
 
 /** The disks that hold `folders`: the fullest counts, and infinitely much is free where there is none. */

@@ -14,10 +14,10 @@ export interface MemoryProbes {
   heap(): HeapReading;
   /** Resident memory of this process. Throws where the system has no descriptor left to tell it. */
   residentBytes(): number;
-  /** What the broker itself counts of messages and topology, without any overhead. */
+  /** What the broker itself counts of messages in memory and of frames that it holds, exactly and without any overhead. */
   countedBytes(): number;
-  /** Messages in all queues. */
-  messages(): number;
+  /** About what definitions and connections take of the heap. */
+  topologyBytes(): number;
   /** Collects the whole heap, and does nothing else meanwhile. */
   collectGarbage(): void;
 }
@@ -80,7 +80,16 @@ export class MemoryAlarm {
     const countedBytes = probes.countedBytes();
     const aliveBytes = Math.max(heapBytes + externalBytes, countedBytes);
     const residentBytes = this.#residentBytes;
-    const facts = { aliveBytes, memoryBytesMax, heapBytes, externalBytes, countedBytes, residentBytes };
+    const topologyBytes = probes.topologyBytes();
+    const facts = {
+      aliveBytes,
+      memoryBytesMax,
+      heapBytes,
+      externalBytes,
+      countedBytes,
+      topologyBytes,
+      residentBytes,
+    };
     const share = alarms.has("memory", "alive") ? endShareMax : 1;
     this.#set("alive", aliveBytes >= share * memoryBytesMax, facts);
     this.#set("heap", heapBytes >= heapShareMax * heapBytesMax, { heapBytes, heapBytesMax, heapShareMax });
@@ -110,18 +119,18 @@ export class MemoryAlarm {
       this.#pacing = false;
       return;
     }
-    const messages = probes.messages();
+    const countedBytes = probes.countedBytes();
     if (!this.#pacing) {
       this.#pacing = true;
-      this.#pace.begin(clock.monotonicMs(), messages, heapBytes);
+      this.#pace.begin(clock.monotonicMs(), countedBytes, heapBytes);
       return;
     }
     const startedMs = clock.monotonicMs();
-    if (!this.#pace.due(startedMs, messages, this.on)) return;
+    if (!this.#pace.due(startedMs, countedBytes, this.on)) return;
     probes.collectGarbage();
     const endedMs = clock.monotonicMs();
-    this.#pace.made(endedMs, endedMs - startedMs, messages);
-    logger.debug({ tookMs: Math.round(endedMs - startedMs), heapBytes, messages }, "heap collected");
+    this.#pace.made(endedMs, endedMs - startedMs, countedBytes);
+    logger.debug({ tookMs: Math.round(endedMs - startedMs), heapBytes, countedBytes }, "heap collected");
     this.lookAtHeap();
   }
 }

@@ -177,9 +177,9 @@ describe("A spill area that cannot keep up", () => {
     const channel = broker.channel();
     const [spilling, storing]: [string[], string[]] = [[], []];
     for (const name of names(1, 20)) channel.publish("", "long", name);
-    throttleOf(broker, spilling).look();
+    throttleOf(broker, spilling).published();
     channel.publish("", "short", "persistent", { deliveryMode: 2 });
-    throttleOf(broker, storing).look();
+    throttleOf(broker, storing).published();
     storage.commit();
     expect([spilling, storing]).toEqual([["stop"], ["stop", "proceed"]]);
     area.write();

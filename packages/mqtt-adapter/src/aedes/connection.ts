@@ -51,7 +51,10 @@ export class AedesConnection implements TransportListener, PacketHandler {
   /** What came before aedes has the connection. */
   #held: Buffer[] = [];
   #timer: Timer | null = null;
+  /** There is a PUBLISH in the bytes at hand. */
   #published = false;
+  /** What came with the first publish of an alarm, and since then. */
+  #blocked: Buffer[] = [];
   #streamFull = false;
   #paused = false;
 
@@ -74,8 +77,11 @@ export class AedesConnection implements TransportListener, PacketHandler {
     return this.client;
   }
 
-  /** The alarms have changed: a client that publishes is not read from while one is on. */
+  /** The alarms have changed: from its next publish on a client is not read from while one is on. */
   throttle(): void {
+    if (this.host.broker.alarms.blocked || this.#phase !== "serving") return;
+    for (const chunk of this.#blocked) if (this.#stream?.push(chunk) === false) this.#streamFull = true;
+    this.#blocked = [];
     this.#applyPause();
   }
 
@@ -96,8 +102,11 @@ export class AedesConnection implements TransportListener, PacketHandler {
     if (this.#phase === "ended") return;
     this.#decoder.push(chunk);
     if (this.#stream === null) this.#hold(chunk);
+    this.#published = false;
     if (!this.#decode() || this.#stream === null) return;
-    if (!this.#stream.push(chunk)) this.#streamFull = true;
+    const blocked = this.#published && this.host.broker.alarms.blocked;
+    if (blocked || this.#blocked.length > 0) this.#blocked.push(chunk);
+    else if (!this.#stream.push(chunk)) this.#streamFull = true;
     this.#applyPause();
   }
 
@@ -110,6 +119,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#timer?.cancel();
     this.#timer = null;
     this.#held = [];
+    this.#blocked = [];
     this.#decoder.drop();
     const stream = this.#stream;
     if (stream === null) return;
@@ -230,7 +240,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
 
   #applyPause(): void {
     if (this.#phase !== "serving") return;
-    const pause = this.#streamFull || (this.#published && this.host.broker.alarms.blocked);
+    const pause = this.#streamFull || this.#blocked.length > 0;
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
