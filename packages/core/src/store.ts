@@ -67,7 +67,9 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   readonly #promises: PendingPromise[] = [];
   readonly #held = new Map<() => void, PublisherHold>();
   #flushAsked = false;
-  /** Something was spilled since a publisher was last looked at. */
+  /** Something was handed to the engine since a publisher was last looked at. */
+  #wrote = false;
+  /** Something was spilled since then. */
   #spilled = false;
   #failing = false;
   #inGroup = false;
@@ -134,6 +136,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
     if (this.#turnMs === 0) this.#turnMs = this.clock.nowMs();
     message.publishedAtMs = this.#turnMs;
     message.lsn = this.engine.append(queueIds, message);
+    this.#wrote = true;
     if (!this.#flushAsked) this.#askFlush();
     // A turn may bring megabytes: the disk begins while the rest of them is still being read.
     this.#unflushedBytes += message.sizeBytes;
@@ -159,6 +162,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
 
   put(key: string, value: Uint8Array | null): Lsn {
     const lsn = this.engine.put(key, value);
+    this.#wrote = true;
     if (!this.#flushAsked) this.#askFlush();
     return lsn;
   }
@@ -199,14 +203,17 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   }
 
   /**
-   * Asked right after a client's publishes: what it has to wait for, the store or, if messages of its own were spilled, the
-   * spill area (`spillPendingBytesMax`). Whose messages find room in a window does not wait for the latter.
+   * Asked right after a client's publishes, and answered by what they came to: those that were stored wait for the store
+   * (`undurableBytesMax`), those that were spilled for the spill area (`spillPendingBytesMax`) too. Whose messages went
+   * straight to consumers, or found room in a window, waits for neither.
    */
   holdsPublisher(): PublisherHold | null {
+    const wrote = this.#wrote;
     const spilled = this.#spilled;
+    this.#wrote = false;
     this.#spilled = false;
     if (spilled && this.isHeld("spill")) return "spill";
-    return this.publishersHeld ? "store" : null;
+    return wrote && this.publishersHeld ? "store" : null;
   }
 
   /** Calls `run` once when publishers that `hold` holds may go on. Returns the cancellation. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { FrameKind } from "../src/held-frames.ts";
-import { PublisherThrottle } from "../src/publisher-throttle.ts";
+import { PublisherThrottle, type ThrottledConnection } from "../src/publisher-throttle.ts";
 import { stopReasons } from "../src/stop-reasons.ts";
 import { Disk, KeepingStorage } from "./fixture/keeping-storage.ts";
 import { TestBroker, until } from "./fixture/test-broker.ts";
@@ -10,6 +10,7 @@ let events: string[];
 let puttingBack: boolean;
 let shown: PublisherThrottle | null;
 let throttle: PublisherThrottle;
+let connection: ThrottledConnection;
 
 beforeEach(async () => {
   const limits = { undurableBytesMax: 10, heldBytesMax: 100, heldTotalBytesMax: 1000, heldBytesMin: 20 };
@@ -18,7 +19,7 @@ beforeEach(async () => {
   puttingBack = true;
   shown = null;
   const names = new Map<number, string>(Object.entries(stopReasons).map(([name, reason]) => [reason, name]));
-  const connection = {
+  connection = {
     peer: "peer",
     stop: (reason: number) => void events.push(`stop ${names.get(reason)}`),
     proceed: (reason: number) => void events.push(`proceed ${names.get(reason)}`),
@@ -164,6 +165,18 @@ describe("a medium that cannot keep up", () => {
     broker.endTurn();
     await until(() => events.length === 2);
     expect(events[1]).toBe("proceed held");
+  });
+
+  test("is nothing to a publisher of which it stores nothing", async () => {
+    await broker.queue("q");
+    broker.channel().publish("", "q", "more than ten bytes", { deliveryMode: 2 });
+    throttle.published();
+    expect(events).toEqual(["stop held"]);
+    const other = new PublisherThrottle(broker.broker, broker.broker.logger, connection);
+    broker.channel().publish("", "q", "transient, and more than ten bytes");
+    other.published();
+    expect(broker.broker.publishersHeld).toBe(true);
+    expect(events).toEqual(["stop held"]);
   });
 
   test("is nothing to a session that is over", async () => {

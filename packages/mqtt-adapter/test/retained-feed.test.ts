@@ -86,7 +86,7 @@ describe("a feed of retained messages", () => {
     await done(failing);
     await done(next);
     expect(queue.readyCount).toBe(100);
-    expect(broker.containment.counts.background).toBe(1);
+    expect(broker.containment.counts.turn).toBe(1);
   });
 
   it("tells topics exactly that the routing key does not tell", async () => {
