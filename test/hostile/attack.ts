@@ -29,6 +29,8 @@ export interface Attack {
   readonly peakMiBMax?: number;
   /** Resident memory over the start when it is over; default 200. */
   readonly afterMiBMax?: number;
+  /** What a new client may wait, where that is another time than usual. */
+  readonly newcomerMsMax?: number;
   /** Where nobody new gets in while it lasts, because that is what it is about. */
   readonly refusesNewcomers?: boolean;
   /** Started again on what it left, with the memory that accepted it. */

@@ -105,7 +105,7 @@ async function playTurn(
   options.note(`${flood.name}: ${[...outcome.notes, memory, waits.join(", ")].join("; ")}`);
   failures.push(...outcome.failures.map((failure) => `${flood.name}: ${failure}`));
   for (const wait of waits) {
-    const msMax = wait.name.startsWith("new") ? options.newcomerMsMax : options.waitMsMax;
+    const msMax = wait.name.startsWith("new") ? (flood.newcomerMsMax ?? options.newcomerMsMax) : options.waitMsMax;
     if (wait.failure !== null) failures.push(`${flood.name}: ${wait.name}: ${wait.failure}`);
     wait.failure = null;
     if (wait.longestMs > msMax) failures.push(`${flood.name}: ${wait.name} waited ${wait.longestMs.toFixed(0)} ms`);

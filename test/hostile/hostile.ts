@@ -89,7 +89,7 @@ class AttackRun {
       seen.peakMiB = broker.peakMiB;
       this.#checkPeak(seen.peakMiB - seen.startMiB);
       this.#checkWaits(quiet.waits, this.#options.waitMsMax);
-      this.#checkWaits(newcomers?.waits ?? [], this.#options.newcomerMsMax);
+      this.#checkWaits(newcomers?.waits ?? [], this.#attack.newcomerMsMax ?? this.#options.newcomerMsMax);
       await quiet.close();
       await newcomers?.close();
     }

@@ -41,5 +41,7 @@ export const loginFlood: Attack = {
   name: "login-flood",
   title: "wrong passwords on all protocols at full speed",
   kind: "flood",
+  // Failures slow down logins from their address, and here everybody has the same one.
+  newcomerMsMax: 6000,
   run,
 };

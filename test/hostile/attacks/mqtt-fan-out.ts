@@ -1,4 +1,4 @@
-import { packetTypes, pingreq, publishPacket, subscribePacket } from "../../harness/mqtt-wire.ts";
+import { packetTypes, publishPacket, subscribePacket } from "../../harness/mqtt-wire.ts";
 import type { Attack, Scene } from "../attack.ts";
 import { pump, repeated } from "../pump.ts";
 import { MqttClient } from "../wire/mqtt-client.ts";
@@ -6,7 +6,6 @@ import { MqttClient } from "../wire/mqtt-client.ts";
 const topic = "flood/all";
 const body = Buffer.alloc(100, 0x61);
 const subscribers = 100;
-const answerMs = 60_000;
 
 /** Publishers of QoS 0 at full speed, a hundred subscribers. */
 async function fanOut(scene: Scene, publishers: number): Promise<void> {
@@ -19,8 +18,6 @@ async function fanOut(scene: Scene, publishers: number): Promise<void> {
   const one = publishPacket({ topic, body });
   const beganMs = performance.now();
   await pump(streams, repeated(one), scene.seconds);
-  for (const { stream } of publishing) stream.send(pingreq);
-  for (const client of publishing) await client.nextOf(packetTypes.pingresp, 1, answerMs);
   const delivered = listening.reduce((sum, { stream }) => sum + stream.receivedBytes, 0) / one.length;
   scene.note(`${Math.round((delivered / (performance.now() - beganMs)) * 1000)} deliveries/s`);
   const starved = listening.filter(({ stream }) => stream.receivedBytes < 100 * one.length).length;
