@@ -26,6 +26,23 @@ export class Records {
     return records;
   }
 
+  /**
+   * Hands the records of `kind` that were there at the start to `take`, one by one: one that cannot be read is logged and
+   * stays where it is, and the others are taken. Returns the names of those.
+   */
+  claimEach(kind: string, take: (name: string, value: Uint8Array) => void): readonly string[] {
+    const unread: string[] = [];
+    for (const [name, value] of this.claim(kind)) {
+      try {
+        take(name, value);
+      } catch (error) {
+        unread.push(name);
+        this.#store.containment.failed("recovery", error, { vhost: this.#virtualHost, kind, record: name });
+      }
+    }
+    return unread;
+  }
+
   /** Sets or removes (null) a record. Returns the Lsn at which it is durable. */
   put(kind: string, name: string, value: Uint8Array | null): Lsn {
     return this.#store.put(definitionKey(recordKind, this.#virtualHost, kind, name), value);

@@ -63,19 +63,23 @@ export class PacketRecords {
  * Hands what was stored before the start to its sessions; what belongs to none is removed. Call once a virtual host,
  * when its sessions are restored.
  */
-export function restorePacketRecords(host: VirtualHost, find: (clientId: string) => MessageState | undefined): void {
-  for (const name of host.records.claim(receivedRecordKind).keys()) {
-    const [clientId, packetId] = JSON.parse(name) as [string, number];
-    const state = find(clientId);
-    if (state === undefined) host.records.put(receivedRecordKind, name, null);
-    else state.received.add(packetId);
-  }
-  for (const [name, value] of host.records.claim(sentRecordKind)) {
-    const [clientId, packetId] = JSON.parse(name) as [string, number];
-    const state = find(clientId);
-    if (state === undefined) host.records.put(sentRecordKind, name, null);
-    else state.inFlight.restore(packetId, JSON.parse(Buffer.from(value).toString()) as SentRecord);
-  }
+export function restorePacketRecords(
+  host: VirtualHost,
+  find: (clientId: string) => MessageState | undefined,
+  unread: readonly string[] = [],
+): void {
+  const each = (kind: string, take: (state: MessageState, packetId: number, value: Uint8Array) => void): void => {
+    host.records.claimEach(kind, (name, value) => {
+      const [clientId, packetId] = JSON.parse(name) as [string, number];
+      const state = find(clientId);
+      if (state !== undefined) take(state, packetId, value);
+      else if (!unread.includes(clientId)) host.records.put(kind, name, null);
+    });
+  };
+  each(receivedRecordKind, (state, packetId) => state.received.add(packetId));
+  each(sentRecordKind, (state, packetId, value) => {
+    state.inFlight.restore(packetId, JSON.parse(Buffer.from(value).toString()) as SentRecord);
+  });
 }
 
 /** Removes the records of a session that ends. */

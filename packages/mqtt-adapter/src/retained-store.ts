@@ -76,9 +76,12 @@ export class RetainedStore {
     this.exchange = exchange;
     this.#limits = limits;
     host.records.whenCleared(() => this.clear());
-    for (const [topic, record] of host.records.claim(recordKind)) {
-      this.#enter(topic, Buffer.from(record.buffer, record.byteOffset, record.byteLength), 0);
-    }
+    host.records.claimEach(recordKind, (topic, value) => {
+      const record = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      // Read once, so that a record which cannot be is found here and not by a subscriber.
+      decodeRetained(topic, record);
+      this.#enter(topic, record, 0);
+    });
   }
 
   get count(): number {

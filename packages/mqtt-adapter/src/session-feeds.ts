@@ -86,18 +86,18 @@ export interface RestoredFeedParts {
  * removed. What stands in the queue from the first time comes twice: nobody knows how far it was. Call once a virtual host.
  */
 export function restoreFeeds({ host, retained, systemTopics, stateOf }: RestoredFeedParts): void {
-  for (const name of host.records.claim(feedRecordKind).keys()) {
+  host.records.claimEach(feedRecordKind, (name) => {
     const [clientId, filter] = JSON.parse(name) as [string, string];
     const state = stateOf(clientId);
     const subscription = state?.subscriptions.get(filter);
     const queue = state?.queue ?? null;
     if (state === undefined || subscription === undefined || queue === null) {
       host.records.put(feedRecordKind, name, null);
-      continue;
+      return;
     }
     const { originId } = state;
     state.feeds.begin({ host, queue, subscription, retained, systemTopics, originId }, true);
-  }
+  });
 }
 
 function recordName(clientId: string, filter: string): string {

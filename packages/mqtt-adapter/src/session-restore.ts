@@ -12,17 +12,18 @@ import { restoredWill } from "./will.ts";
  */
 export function restoreSessions(host: VirtualHost, shared: SharedQueues): Map<string, SessionState> {
   const states = new Map<string, SessionState>();
-  for (const [clientId, value] of host.records.claim(sessionRecordKind)) {
+  const unread = host.records.claimEach(sessionRecordKind, (clientId, value) => {
     states.set(clientId, restoreSession(host, clientId, value));
-  }
-  for (const [name, value] of host.records.claim(subscriptionRecordKind)) {
+  });
+  const unreadSubscriptions = host.records.claimEach(subscriptionRecordKind, (name, value) => {
     const [clientId, filter] = JSON.parse(name) as [string, string];
     const state = states.get(clientId);
-    if (state === undefined) host.records.put(subscriptionRecordKind, name, null);
-    else restoreSubscription(state, filter, value, shared);
-  }
-  restorePacketRecords(host, (clientId) => states.get(clientId));
-  shared.sweep();
+    if (state !== undefined) restoreSubscription(state, filter, value, shared);
+    else if (!unread.includes(clientId)) host.records.put(subscriptionRecordKind, name, null);
+  });
+  restorePacketRecords(host, (clientId) => states.get(clientId), unread);
+  // Nobody knows whose queues those are that stand in records which cannot be read.
+  if (unread.length === 0 && unreadSubscriptions.length === 0) shared.sweep();
   return states;
 }
 

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { User, VirtualHost } from "@jackalope/core";
+import { type LogFields, MemoryStorage, type User, type VirtualHost } from "@jackalope/core";
 import { Route } from "@jackalope/core/storage";
 import { testMessage } from "@jackalope/testkit";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createBroker, type CreateBrokerOptions, type EmbeddedBroker } from "../src/index.ts";
-import { greetedClient } from "./raw-client.ts";
+import { closeOk, greetedClient, openClient, serverClose } from "./raw-client.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 
@@ -34,6 +34,36 @@ async function greet(host: string, port: number | null): Promise<void> {
   const socket = await greetedClient(port ?? 0, host);
   socket.destroy();
 }
+
+/** A store that can fail by a fault of its own. */
+class FaultyStorage extends MemoryStorage {
+  faulty = false;
+
+  override flush(): void {
+    if (this.faulty) throw new Error("a fault of the engine");
+    super.flush();
+  }
+}
+
+test("a broker whose store fails by itself ends, tells its clients and says why", async () => {
+  const storage = new FaultyStorage();
+  const lines: string[] = [];
+  const note = (fields: LogFields, text: string): void => void lines.push(`${text} ${String(fields["error"] ?? "")}`);
+  const logger = { debug: note, info: note, warn: note, error: note };
+  const states: string[] = [];
+  const broker = await open({ storage, logger, onStateChange: ({ kind }) => void states.push(kind) });
+  const client = await openClient(broker.ports.amqp as number);
+  client.on("error", () => {});
+  storage.faulty = true;
+  void broker.broker.createVirtualHost("other");
+  await serverClose(client);
+  client.end(closeOk);
+  await vi.waitFor(() => expect(lines.some((line) => line.startsWith("the broker has ended"))).toBe(true));
+  expect(lines).toContain(
+    "the store failed while it was given the writes of a turn: the broker ends a fault of the engine",
+  );
+  expect(states.at(-1)).toBe("stopping");
+});
 
 describe("createBroker", () => {
   test("without options is a memory broker on a free port of this machine, ready at once", async () => {

@@ -14,10 +14,10 @@ export class IncomingPackets {
   constructor(writer: RecordWriter, limits: AedesLimits) {
     this.#writer = writer;
     this.#limits = limits;
-    for (const [name, value] of writer.claim(kind)) {
+    writer.claimEach(kind, (name, value) => {
       const [clientId, messageId] = JSON.parse(name) as [string, number];
       this.#of(clientId).set(messageId, decodePacket(value));
-    }
+    });
   }
 
   /** Throws where the client has `receiveMaximum` of them already. */

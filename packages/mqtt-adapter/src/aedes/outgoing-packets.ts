@@ -23,9 +23,10 @@ export class OutgoingPackets {
     this.#writer = writer;
     this.#limits = limits;
     this.#totals = totals;
-    const stored = [...writer.claim(kind)].map(([name, value]) => {
+    const stored: { clientId: string; sequence: number; packet: AedesPacket }[] = [];
+    writer.claimEach(kind, (name, value) => {
       const [clientId, sequence] = JSON.parse(name) as [string, number];
-      return { clientId, sequence, packet: decodePacket(value) };
+      stored.push({ clientId, sequence, packet: decodePacket(value) });
     });
     stored.sort((one, other) => one.sequence - other.sequence);
     for (const { clientId, sequence, packet } of stored) this.#add(clientId, sequence, packet);

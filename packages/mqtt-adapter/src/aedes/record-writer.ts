@@ -41,8 +41,8 @@ export class RecordWriter {
     return this.#host.store.whenDurable(this.lastLsn);
   }
 
-  /** What was stored before the start. */
-  claim(kind: AedesRecordKind): Map<string, Uint8Array> {
-    return this.#host.records.claim(kind);
+  /** Hands over what was stored before the start; see `Records.claimEach`. */
+  claimEach(kind: AedesRecordKind, take: (name: string, value: Uint8Array) => void): void {
+    this.#host.records.claimEach(kind, take);
   }
 }

@@ -48,12 +48,12 @@ export class StoredSubscriptions {
   constructor(writer: RecordWriter, limits: AedesLimits) {
     this.#writer = writer;
     this.#limits = limits;
-    for (const [name, value] of writer.claim(kind)) {
+    writer.claimEach(kind, (name, value) => {
       const [clientId, topic] = JSON.parse(name) as [string, string];
       const { user, ...terms } = JSON.parse(Buffer.from(value).toString()) as SubscriptionRecord;
       this.#set(clientId, { topic, ...terms });
       if (user !== undefined) this.#owners.set(clientId, user);
-    }
+    });
   }
 
   /** Tells `watcher` of the subscriptions above QoS 0, those that there are first; null ends that. */

@@ -14,7 +14,7 @@ export class StoredWills {
   constructor(writer: RecordWriter, limits: AedesLimits) {
     this.#writer = writer;
     this.#limits = limits;
-    for (const [clientId, value] of writer.claim(kind)) this.#byClient.set(clientId, decodePacket(value));
+    writer.claimEach(kind, (clientId, value) => this.#byClient.set(clientId, decodePacket(value)));
   }
 
   /** Throws where there are `sessionsMax` already. */
