@@ -27,7 +27,7 @@ export interface StoreParts {
   readonly containment: Containment;
 }
 
-/** What a publisher waits for: the store, or the spill area besides. */
+/** What a publisher waits for. */
 export type PublisherHold = "store" | "spill";
 
 interface PendingPromise {
@@ -204,7 +204,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
 
   /**
    * Asked right after a client's publishes, and answered by what they came to: those that were stored wait for the store
-   * (`undurableBytesMax`), those that were spilled for the spill area (`spillPendingBytesMax`) too. Whose messages went
+   * (`undurableBytesMax`), those that were spilled for the spill area (`spillPendingBytesMax`). Whose messages went
    * straight to consumers, or found room in a window, waits for neither.
    */
   holdsPublisher(): PublisherHold | null {
@@ -212,8 +212,8 @@ export class Store implements StorageListener, SpillListener, TurnTask {
     const spilled = this.#spilled;
     this.#wrote = false;
     this.#spilled = false;
-    if (spilled && this.isHeld("spill")) return "spill";
-    return wrote && this.publishersHeld ? "store" : null;
+    if (wrote && this.publishersHeld) return "store";
+    return spilled && this.isHeld("spill") ? "spill" : null;
   }
 
   /** Calls `run` once when publishers that `hold` holds may go on. Returns the cancellation. */
@@ -224,10 +224,8 @@ export class Store implements StorageListener, SpillListener, TurnTask {
 
   /** True while publishers have to wait for what `hold` says. */
   isHeld(hold: PublisherHold): boolean {
-    if (this.publishersHeld) return true;
-    return (
-      hold === "spill" && this.spillArea !== null && this.spillArea.pendingBytes > this.limits.spillPendingBytesMax
-    );
+    if (hold === "store") return this.publishersHeld;
+    return this.spillArea !== null && this.spillArea.pendingBytes > this.limits.spillPendingBytesMax;
   }
 
   durable(): void {
@@ -251,7 +249,6 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   }
 
   #freeHeld(): void {
-    if (this.#held.size === 0 || this.publishersHeld) return;
     for (const [run, hold] of [...this.#held]) {
       if (this.isHeld(hold)) continue;
       this.#held.delete(run);

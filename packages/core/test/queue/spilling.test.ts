@@ -186,6 +186,24 @@ describe("A spill area that cannot keep up", () => {
     expect(spilling).toEqual(["stop", "proceed"]);
   });
 
+  test("lets a publisher go on that waits for it alone, however much waits for the store", async () => {
+    const area = new KeepingSpillArea();
+    const storage = new KeepingStorage();
+    const limits = { ...tiny, spillPendingBytesMax: 5, undurableBytesMax: 5 };
+    const broker = await TestBroker.open({ storage, spillArea: area, limits });
+    await broker.queue("long");
+    area.holding = true;
+    const channel = broker.channel();
+    const spilling: string[] = [];
+    for (const name of names(1, 20)) channel.publish("", "long", name);
+    throttleOf(broker, spilling).look();
+    storage.holding = true;
+    channel.publish("", "long", "persistent", { deliveryMode: 2 });
+    expect(broker.broker.publishersHeld).toBe(true);
+    area.write();
+    expect(spilling).toEqual(["stop", "proceed"]);
+  });
+
   test("raises the disk alarm while it cannot write", async () => {
     const { broker } = await open();
     broker.broker.store.spillFailed(new Error("ENOSPC"));
