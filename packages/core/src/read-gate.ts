@@ -47,8 +47,10 @@ export interface ReadGateParts {
 
 /** What a quiet client may do in a turn whose time others have used up, in units of the budget. */
 const quietUnits = 32;
-/** Turns without coming up against the budget that make a client a quiet one. */
-const quietTurns = 64;
+/** So often in a row a busy client has to say little before it is a quiet one. */
+const quietAfter = 16;
+/** What a quiet client says is handled in less. */
+const quietMs = 0.25;
 
 /**
  * Between a client's stream and its decoder: says when its frames are handled.
@@ -57,8 +59,8 @@ const quietTurns = 64;
  *        │  ▲────────┘
  *        └──▶ stopped        for one of `stopReasons`, until none is left
  *
- * A client that comes up against the budget is a busy one for a while. Quiet ones are served in the turn in which they
- * say something, whatever else is going on.
+ * A client that comes up against the budget, or whose frames take long, is a busy one for a while. Quiet ones are served in
+ * the turn in which they say something, or before all busy ones in the next.
  */
 export class ReadGate implements TurnWaiter {
   readonly #turn: Turn;
@@ -74,8 +76,10 @@ export class ReadGate implements TurnWaiter {
   #paused = false;
   #decoding = false;
   #ended = false;
-  /** The last turn whose time it used up. */
-  #busyTurn = -quietTurns - 1;
+  /** What came last took long. */
+  #slow = false;
+  /** How often it has to say little yet to be a quiet one. Not in turns: a busy one may wait for many. */
+  #busy = 0;
 
   constructor(parts: ReadGateParts) {
     this.#turn = parts.turn;
@@ -172,29 +176,39 @@ export class ReadGate implements TurnWaiter {
 
   /** Whether there is time for this client now; a quiet one is given some. */
   #mayRead(): boolean {
-    const { budget, number, behind } = this.#turn;
-    const quiet = number - this.#busyTurn > quietTurns;
-    if (!budget.spent) return quiet || !behind;
-    if (quiet) budget.allow(quietUnits);
-    return quiet;
+    const { budget, behind } = this.#turn;
+    if (!budget.spent) return !behind || this.#quiet;
+    return this.#quiet && budget.allow(quietUnits);
+  }
+
+  get #quiet(): boolean {
+    return this.#busy === 0;
   }
 
   #decode(): void {
     const decoder = this.#decoder;
+    const turn = this.#turn;
+    const startMs = turn.nowMs();
     this.#decoding = true;
     do {
       const chunk = decoder.hasRest ? undefined : this.#chunks.shift();
       if (chunk !== undefined) decoder.push(chunk);
       try {
-        decoder.run(this.#turn.budget);
+        decoder.run(turn.budget);
       } catch (error) {
         this.#owner.failed(error);
         continue;
       }
       this.#owner.chunkEnded(!decoder.hasRest && this.#chunks.length === 0);
     } while (this.#goesOn());
+    // Few frames can be much work, and may have stopped the gate before the budget did. Once may be the garbage collector.
+    if (turn.nowMs() - startMs < quietMs) {
+      this.#slow = false;
+      if (this.#busy > 0 && !this.#waiting) this.#busy--;
+    } else if (this.#slow) this.#busy = quietAfter;
+    else this.#slow = true;
     // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
-    if (this.#turn.crowded) this.#outbox.flush();
+    if (turn.crowded) this.#outbox.flush();
   }
 
   /** False where nothing is left, or nothing more may be done for now. */
@@ -202,15 +216,16 @@ export class ReadGate implements TurnWaiter {
     if (this.#stopped !== 0 || this.#ended) return false;
     if (!this.#decoder.hasRest && this.#chunks.length === 0) return false;
     if (!this.#turn.budget.spent) return true;
+    this.#busy = quietAfter;
     this.#wait();
     return false;
   }
 
   #wait(): void {
-    this.#busyTurn = this.#turn.number;
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#turn.wait(this);
+    if (this.#quiet) this.#turn.waitBriefly(this);
+    else this.#turn.wait(this);
   }
 
   #pause(): void {

@@ -33,9 +33,17 @@ export class TurnBudget {
     return this.left <= 0 && !this.#look();
   }
 
-  /** Allows `units` more in a turn whose time is over. */
-  allow(units: number): void {
+  /** As `spent`, by the clock alone. */
+  get timeIsOver(): boolean {
+    this.left = 0;
+    return !this.#look();
+  }
+
+  /** Allows `units` more in a turn whose time is over; false where as much time again has gone by. */
+  allow(units: number): boolean {
+    if (this.#clock !== null && this.#clock.monotonicMs() >= this.#endMs + this.#budgetMs) return false;
     this.left = units;
+    return true;
   }
 
   /** A turn begins. */

@@ -60,6 +60,8 @@ export class Turn {
   readonly #flushBudget: TurnBudget;
   #flushedAtMs = 0;
   readonly #waiting = new WaitingLine<TurnWaiter>();
+  /** Those who ask for little. */
+  readonly #hurried = new WaitingLine<TurnWaiter>();
   #storage: TurnTask[] = [];
   #outboxes: TurnOutbox[] = [];
   /** `#outboxes` begins with some that the last turn had no time for. */
@@ -99,6 +101,17 @@ export class Turn {
     this.#schedule();
   }
 
+  /** As `wait`, before all those. For who asks for little. */
+  waitBriefly(waiter: TurnWaiter): void {
+    this.#hurried.push(waiter);
+    this.#schedule();
+  }
+
+  /** Milliseconds by a clock that is never set; 0 where there is no clock. */
+  nowMs(): number {
+    return this.#clock === null ? 0 : this.#clock.monotonicMs();
+  }
+
   /** Calls `task.endTurn` at the end of this turn, before any outbox. The caller sees to it that it asks once a turn. */
   storageDirty(task: TurnTask): void {
     this.#storage.push(task);
@@ -115,7 +128,8 @@ export class Turn {
   end(): void {
     this.#scheduled = false;
     this.number++;
-    if (!this.#behind) this.#giveTurns();
+    this.#giveTurns(this.#hurried);
+    if (!this.#behind) this.#giveTurns(this.#waiting);
     // A task may dirty another one (a confirm reaches an outbox, a failed commit closes a channel), hence the loops.
     this.#flushBudget.renew();
     const gathers = this.#gathers();
@@ -130,7 +144,7 @@ export class Turn {
     if (this.watch !== null) this.#endTask(this.watch);
     this.#keeps = false;
     this.budget.renew();
-    if (behind || this.#waiting.length > 0) this.#schedule();
+    if (behind || this.#waiting.length > 0 || this.#hurried.length > 0) this.#schedule();
   }
 
   /** Resolves when no long act is under way: at the end nobody else is waiting. */
@@ -212,10 +226,10 @@ export class Turn {
   }
 
   /** One after the other until the time is over. Who comes to wait meanwhile is not before the next turn. */
-  #giveTurns(): void {
+  #giveTurns(line: WaitingLine<TurnWaiter>): void {
     this.budget.renew();
-    for (let count = this.#waiting.length; count > 0; count--) {
-      this.#giveTurn(this.#waiting.shift() as TurnWaiter);
+    for (let count = line.length; count > 0; count--) {
+      this.#giveTurn(line.shift() as TurnWaiter);
       if (this.budget.spent) return;
     }
   }
@@ -244,8 +258,7 @@ export class Turn {
     for (let index = 0; index < outboxes.length; index++) {
       this.#endOutbox(outboxes[index] as TurnOutbox);
       // A system call each: the clock is looked at every time.
-      this.#flushBudget.allow(0);
-      if (this.#flushBudget.spent && index + 1 < outboxes.length) {
+      if (this.#flushBudget.timeIsOver && index + 1 < outboxes.length) {
         this.#outboxes = [...outboxes.slice(index + 1), ...this.#outboxes];
         return true;
       }

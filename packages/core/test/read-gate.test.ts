@@ -208,6 +208,37 @@ describe("a quiet client", () => {
     expect(other.bytes.length).toBe(first);
   });
 
+  test("waits before all busy ones where too many have come in one turn", () => {
+    const busy = new Client(1, 100);
+    busy.say(...many(100));
+    const crowd = Array.from({ length: 10 }, () => new Client(0.5));
+    for (const client of crowd) client.say(1);
+    const late = crowd.filter((client) => client.bytes.length === 0);
+    expect(late.length).toBeGreaterThan(0);
+    const before = busy.bytes.length;
+    while (late.some((client) => client.bytes.length === 0)) {
+      expect(busy.bytes.length).toBeLessThan(before + 12);
+      turn.end();
+    }
+  });
+
+  test("whose single frames take long is a busy one, also where each frame stops it before the budget does", () => {
+    const client = new Client(0.5);
+    const say = (): void => {
+      client.say(1);
+      turn.end();
+    };
+    client.onByte = () => client.gate.stop(stopReasons.operation);
+    for (let count = 0; count < 3; count++) {
+      say();
+      client.gate.proceed(stopReasons.operation);
+    }
+    const other = new Client(1, 100);
+    other.say(...many(100));
+    client.say(1);
+    expect(client.bytes.length).toBe(3);
+  });
+
   test("has its answer at once where many outboxes are to be flushed", () => {
     const other = { endTurn: () => undefined, flush: () => true, release: () => undefined, drop: () => undefined };
     for (let count = 0; count < 100; count++) turn.outboxDirty(other);
