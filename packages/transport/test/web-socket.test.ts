@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect } from "node:net";
 import { httpAnswer, until, upgradeHeaders } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { type ClientOptions, WebSocket } from "ws";
@@ -105,6 +106,54 @@ describe("a WebSocket", () => {
     page.webSocket.send("y", { fin: true });
     await until(() => Buffer.concat(server.chunks).length === 100_001);
     expect(server.closed).toBe(false);
+  });
+
+  it("answers pings with what they carry", async () => {
+    const { page } = await (await open()).connect();
+    page.webSocket.ping("are you there");
+    expect(String((await once(page.webSocket, "pong"))[0])).toBe("are you there");
+  });
+
+  it("that the client closes is told to the protocol, and answered with its code", async () => {
+    const { connect } = await open();
+    const { page, server } = await connect();
+    page.webSocket.send("last words");
+    page.webSocket.close(4000, "enough");
+    expect(await page.closed).toBe(4000);
+    await until(() => server.closed);
+    expect(Buffer.concat(server.chunks).toString()).toBe("last words");
+  });
+
+  it("of a client that breaks the rules is closed with a code, and cut off where the client stays", async () => {
+    const { port, clock, first } = await open();
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    cleanUp(() => void socket.destroy());
+    socket.on("error", () => undefined);
+    const headers = Object.entries(upgradeHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`GET /ws HTTP/1.1\r\nHost: h\r\n${headers.join("")}\r\n`);
+    const server = await first();
+    server.transport.loggedIn();
+    const answer: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => answer.push(chunk));
+    // A frame without a mask, and more of what nobody wants.
+    socket.write(Buffer.of(0x82, 1, 0x61));
+    await once(socket, "end");
+    expect(Buffer.concat(answer).subarray(-4).toString("hex")).toBe("880203ea");
+    socket.write(Buffer.alloc(100_000));
+    clock.advance(1000);
+    await until(() => server.closed);
+  });
+
+  it("is refused where the request is no good", async () => {
+    const { port } = await open();
+    const answers: [Record<string, string>, number][] = [
+      [{ "sec-websocket-version": "8" }, 426],
+      [{ "sec-websocket-key": "short" }, 400],
+      [{ upgrade: "h2c" }, 400],
+    ];
+    for (const [headers, status] of answers) {
+      expect((await httpAnswer(port, "/ws", { ...upgradeHeaders, ...headers })).status).toBe(status);
+    }
   });
 
   it("brings nothing while it is paused", async () => {
