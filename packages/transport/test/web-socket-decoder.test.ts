@@ -25,7 +25,7 @@ function clientFrame(opcode: number, payload: Uint8Array | string = "", parts: F
   if (lengthBytes === 2) head.writeUInt16BE(bytes.length, 2);
   if (lengthBytes === 8) head.writeBigUInt64BE(BigInt(bytes.length), 2);
   if (mask === null) return Buffer.concat([head, bytes]);
-  return Buffer.concat([head, Buffer.from(mask), bytes.map((byte, index) => byte ^ (mask[index & 3] as number))]);
+  return Buffer.concat([head, Buffer.from(mask), bytes.map((byte, index) => byte ^ Number(mask[index & 3]))]);
 }
 
 interface Decoded {
