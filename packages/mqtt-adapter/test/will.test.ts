@@ -24,6 +24,22 @@ async function willAt(client: RawClient): Promise<PacketOf<"publish">> {
 }
 
 describe("a will", () => {
+  it("is not sent where its user may not publish there any more", async () => {
+    const fixture = await startAdapter();
+    const { users } = fixture.broker;
+    await users.put("room", "secret", []);
+    await users.setPermissions("room", "/", { configure: ".*", write: ".*", read: ".*" });
+    const watching = await watcher(fixture);
+    const credentials = { username: "room", password: "secret" };
+    const client = await fixture.client({ clientId: "room", will, ...credentials });
+    const other = await fixture.client({ clientId: "other", will: { ...will, payload: "of guest" } });
+    await users.setTopicPermissions("room", "/", "amq.topic", { write: "^room\\.", read: ".*" });
+    client.destroy();
+    await until(() => fixture.log.some((line) => line.startsWith("will not published")));
+    other.destroy();
+    expect((await watching.expect("publish")).payload.toString()).toBe("of guest");
+  });
+
   it.each([0, 1, 2] as const)("of QoS %i is sent when the socket closes", async (qos) => {
     const fixture = await startAdapter();
     const watching = await watcher(fixture);

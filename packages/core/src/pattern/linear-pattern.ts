@@ -1,31 +1,14 @@
-import { isWordCharacter } from "./character-set.ts";
 import { parsePattern } from "./parse-pattern.ts";
-import type { Assertion } from "./pattern-node.ts";
 import { PatternError } from "./pattern-error.ts";
-import { type Instruction, patternStepsMax, programOf } from "./pattern-program.ts";
+import { type Instruction, programOf } from "./pattern-program.ts";
+import { follow, scratchSteps } from "./pattern-steps.ts";
+import { matchByStates } from "./state-match.ts";
 
 /** The longest pattern that may be set, in UTF-16 units. Placeholders are filled in behind this check. */
 export const patternLengthMax = 1024;
 
-/** The steps that an automaton is at, each once, in constant time. */
-class StepSet {
-  readonly steps: Uint16Array = new Uint16Array(patternStepsMax);
-  count = 0;
-  readonly #places = new Uint16Array(patternStepsMax);
-
-  /** False where it was there. */
-  add(step: number): boolean {
-    const place = this.#places[step] as number;
-    if (place < this.count && this.steps[place] === step) return false;
-    this.#places[step] = this.count;
-    this.steps[this.count++] = step;
-    return true;
-  }
-}
-
-// Scratch for all patterns: a test runs to its end before another one begins.
-const steps: readonly [StepSet, StepSet] = [new StepSet(), new StepSet()];
-const pending: number[] = [];
+/** From this length on a text may be worth the states of an automaton. */
+const longTextLength = 128;
 
 /**
  * A regular expression whose time is bounded by the text's length times the pattern's, whatever both are: all ways to match
@@ -35,72 +18,46 @@ const pending: number[] = [];
 export class LinearPattern {
   readonly #program: readonly Instruction[];
   readonly #matchesAll: boolean;
+  readonly #hasWordBoundary: boolean;
 
   /** Throws PatternError. */
   constructor(pattern: string) {
     this.#matchesAll = pattern === ".*" || pattern === "^.*" || pattern === "";
     this.#program = programOf(pattern, parsePattern(pattern));
+    this.#hasWordBoundary = this.#program.some(
+      (instruction) => instruction.kind === "assertion" && instruction.assertion.endsWith("word-boundary"),
+    );
   }
 
   /** True where the pattern matches anywhere in `text`. */
   test(text: string): boolean {
     if (this.#matchesAll) return true;
-    let [current, next] = steps;
+    const byStates = text.length >= longTextLength && !this.#hasWordBoundary;
+    return (byStates ? matchByStates(this.#program, text) : null) ?? this.#testBySteps(text);
+  }
+
+  #testBySteps(text: string): boolean {
+    const program = this.#program;
+    let [current, next] = scratchSteps;
     current.count = 0;
     let before = -1;
     for (let at = 0; ; ) {
       const codePoint = text.codePointAt(at) ?? -1;
       // A match may begin here.
-      if (this.#follow(current, 0, before, codePoint)) return true;
+      if (follow(program, current, 0, before, codePoint)) return true;
       if (codePoint === -1) return false;
       at += codePoint > 0xffff ? 2 : 1;
       const after = text.codePointAt(at) ?? -1;
       next.count = 0;
       for (let index = 0; index < current.count; index++) {
         const step = current.steps[index] as number;
-        const instruction = this.#program[step] as Instruction;
+        const instruction = program[step] as Instruction;
         if (instruction.kind !== "set" || !instruction.set.has(codePoint)) continue;
-        if (this.#follow(next, step + 1, codePoint, after)) return true;
+        if (follow(program, next, step + 1, codePoint, after)) return true;
       }
       [current, next] = [next, current];
       before = codePoint;
     }
-  }
-
-  /** Adds what can be reached from `step` without a character; true where that is the end of the pattern. */
-  #follow(found: StepSet, from: number, before: number, after: number): boolean {
-    pending.length = 0;
-    pending.push(from);
-    for (let step = pending.pop(); step !== undefined; step = pending.pop()) {
-      if (!found.add(step)) continue;
-      const instruction = this.#program[step] as Instruction;
-      switch (instruction.kind) {
-        case "match":
-          return true;
-        case "jump":
-          pending.push(instruction.to);
-          break;
-        case "split":
-          pending.push(instruction.second, instruction.first);
-          break;
-        case "assertion":
-          if (holds(instruction.assertion, before, after)) pending.push(step + 1);
-          break;
-        default:
-      }
-    }
-    return false;
-  }
-}
-
-function holds(assertion: Assertion, before: number, after: number): boolean {
-  switch (assertion) {
-    case "start":
-      return before === -1;
-    case "end":
-      return after === -1;
-    default:
-      return (isWordCharacter(before) !== isWordCharacter(after)) === (assertion === "word-boundary");
   }
 }
 

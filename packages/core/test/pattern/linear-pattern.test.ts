@@ -68,6 +68,16 @@ describe("a pattern", () => {
     expect(process.cpuUsage(startedAt).user / 1000).toBeLessThan(3000);
   });
 
+  test("is matched in time where a client chooses text and, by its client id, pattern", () => {
+    const clientId = new LinearPattern("a".repeat(1024));
+    const almost = `${"a".repeat(1023)}b`;
+    const startedAt = process.cpuUsage();
+    expect(clientId.test(almost.repeat(64))).toBe(false);
+    expect(clientId.test(`${almost.repeat(60)}${"a".repeat(1024)}`)).toBe(true);
+    expect(new LinearPattern(`(.*a){20}${"(a|b)?".repeat(100)}c`).test("ab".repeat(30_000))).toBe(false);
+    expect(process.cpuUsage(startedAt).user / 1000).toBeLessThan(3000);
+  });
+
   test("says what JavaScript says, for thousands of random patterns and texts", () => {
     let seed = 20_260_101;
     const random = (below: number): number => {
@@ -106,6 +116,17 @@ describe("a pattern", () => {
       return text;
     };
     let matched = 0;
+    // Long ones are matched by states. Without groups, as JavaScript goes back over them for too long.
+    for (let round = 0; round < 1000; round++) {
+      const source = pattern(0);
+      const linear = new LinearPattern(source);
+      const expression = new RegExp(source, "u");
+      let text = "";
+      while (text.length < 140) text += pick(["a", "b", "c", ".", "1", "-", "ä", "\n", "ab", "c-1"]);
+      for (const subject of [text, "b".repeat(200), `${"-".repeat(200)}a`]) {
+        expect([source, subject, linear.test(subject)]).toEqual([source, subject, expression.test(subject)]);
+      }
+    }
     for (let round = 0; round < 4000; round++) {
       const source = pattern(2);
       const linear = new LinearPattern(source);
