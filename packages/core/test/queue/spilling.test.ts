@@ -196,7 +196,7 @@ describe("A spill area that cannot keep up", () => {
     const channel = broker.channel();
     const spilling: string[] = [];
     for (const name of names(1, 20)) channel.publish("", "long", name);
-    throttleOf(broker, spilling).look();
+    throttleOf(broker, spilling).published();
     storage.holding = true;
     channel.publish("", "long", "persistent", { deliveryMode: 2 });
     expect(broker.broker.publishersHeld).toBe(true);
