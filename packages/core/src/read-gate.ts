@@ -189,6 +189,7 @@ export class ReadGate implements TurnWaiter {
     const decoder = this.#decoder;
     const turn = this.#turn;
     const startMs = turn.nowMs();
+    const hasWork = decoder.hasRest || this.#chunks.length > 0;
     this.#decoding = true;
     do {
       const chunk = decoder.hasRest ? undefined : this.#chunks.shift();
@@ -201,14 +202,20 @@ export class ReadGate implements TurnWaiter {
       }
       this.#owner.chunkEnded(!decoder.hasRest && this.#chunks.length === 0);
     } while (this.#goesOn());
-    // Few frames can be much work, and may have stopped the gate before the budget did. Once may be the garbage collector.
-    if (turn.nowMs() - startMs < quietMs) {
+    turn.budget.endAllowance();
+    if (hasWork) this.#judge(turn.nowMs() - startMs);
+    // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
+    if (turn.crowded) this.#outbox.flush();
+  }
+
+  /** Few frames can be much work, and may have stopped the gate before the budget did. */
+  #judge(tookMs: number): void {
+    if (tookMs < quietMs) {
       this.#slow = false;
       if (this.#busy > 0 && !this.#waiting) this.#busy--;
     } else if (this.#slow) this.#busy = quietAfter;
+    // Once may be the garbage collector.
     else this.#slow = true;
-    // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
-    if (turn.crowded) this.#outbox.flush();
   }
 
   /** False where nothing is left, or nothing more may be done for now. */

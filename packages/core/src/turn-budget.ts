@@ -46,6 +46,11 @@ export class TurnBudget {
     return true;
   }
 
+  /** What is left of an allowance is nobody else's. */
+  endAllowance(): void {
+    if (this.#spent) this.left = 0;
+  }
+
   /** A turn begins. */
   renew(): void {
     this.left = 0;

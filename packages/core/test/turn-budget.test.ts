@@ -41,6 +41,11 @@ test("what is allowed beyond the time is as much as was said", () => {
   expect(budget.spent).toBe(false);
   expect(taken(budget, 100)).toBe(7);
   expect(budget.spent).toBe(true);
+  budget.allow(8);
+  budget.endAllowance();
+  expect(budget.spent).toBe(true);
+  clock.advance(1);
+  expect(budget.allow(8)).toBe(false);
 });
 
 test("a new turn has its whole time again", () => {
