@@ -111,9 +111,13 @@ export class ChannelSession implements ChannelSink {
       0;
     const tag = high * 0x1_0000_0000 + low;
     const bits = bytes[at + 8] as number;
-    if (key === ackKey) this.core.ack(tag, (bits & 1) !== 0);
-    else if (key === nackKey) this.core.reject(tag, (bits & 1) !== 0, (bits & 2) !== 0, "nack");
-    else this.core.reject(tag, false, (bits & 1) !== 0, "reject");
+    const settling =
+      key === ackKey
+        ? this.core.ack(tag, (bits & 1) !== 0)
+        : key === nackKey
+          ? this.core.reject(tag, (bits & 1) !== 0, (bits & 2) !== 0, "nack")
+          : this.core.reject(tag, false, (bits & 1) !== 0, "reject");
+    if (settling !== null) this.session.await(settling.over);
   }
 
   #onRareMethod(key: number, bytes: Buffer, start: number, end: number): void {
@@ -151,7 +155,13 @@ export class ChannelSession implements ChannelSink {
 
   /** The client closed the channel. */
   onClose(): void {
-    this.core.close();
+    const closing = this.core.close();
+    if (closing === null) return this.#closed();
+    this.#expected = "closing";
+    this.session.await(closing.over.then(() => this.#closed()));
+  }
+
+  #closed(): void {
     this.reply(channelCloseOk, {});
     this.session.forgetChannel(this.number);
   }

@@ -75,10 +75,10 @@ export const consumerHandlers: readonly (readonly [number, MethodHandler])[] = [
     requireRequeue(requeue);
     // The answer comes before the redeliveries.
     channel.reply(basicRecoverOk, {});
-    channel.core.recover();
+    return channel.core.recover()?.over;
   }),
   on(basicRecoverAsync, (channel, { requeue }) => {
     requireRequeue(requeue);
-    channel.core.recover();
+    return channel.core.recover()?.over;
   }),
 ];

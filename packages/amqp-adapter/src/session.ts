@@ -6,6 +6,7 @@ import {
   PublisherThrottle,
   stopReasons,
   type ThrottledConnection,
+  type UnderWay,
   type User,
 } from "@jackalope/core/adapter";
 import { AmqpError, type ReplyCode, replyCodeOf, replyCodes, replyText } from "./amqp-error.ts";
@@ -201,8 +202,15 @@ export class Session implements FrameHandler, PublisherContext, ThrottledConnect
 
   #onClose(bytes: Buffer, start: number, end: number): void {
     decodeArguments(connectionClose, bytes, start + 4, end);
+    // Whoever has the answer may rely on what the connection had being back.
+    const released = this.#release();
+    this.state = "closed";
+    if (released === null) this.#answerClose();
+    else this.await(released.over.then(() => this.#answerClose()));
+  }
+
+  #answerClose(): void {
     writeMethod(this.wire.outbox, 0, connectionCloseOk, {});
-    this.#release();
     this.#finish();
   }
 
@@ -380,11 +388,12 @@ export class Session implements FrameHandler, PublisherContext, ThrottledConnect
   }
 
   /** Gives channels, consumers and unacknowledged deliveries back to the broker. Idempotent. */
-  #release(): void {
+  #release(): UnderWay | null {
     this.#throttle?.release();
-    this.#client?.close();
+    const closing = this.#client?.close() ?? null;
     this.#channels.clear();
     this.#lastNumber = 0;
     this.#lastChannel = null;
+    return closing;
   }
 }

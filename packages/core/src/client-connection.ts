@@ -9,6 +9,7 @@ import type { BindingSpec } from "./exchange/binding.ts";
 import type { ExchangeSpec } from "./exchange/exchange.ts";
 import { permissionKeyOf } from "./exchange/topic-filter-binding.ts";
 import { type FieldTable, findField } from "./field-value.ts";
+import { inSlices, type UnderWay } from "./long-act.ts";
 import { newName } from "./names.ts";
 import { originHeaders } from "./origin.ts";
 import { Publishing } from "./publishing.ts";
@@ -62,6 +63,8 @@ export class ClientConnection implements QueueOwner {
   /** Messages of this client on their way to many queues. */
   #fanOuts = 0;
   #closed = false;
+  /** While the connection is being closed over several turns. */
+  #closing: UnderWay | null = null;
 
   constructor(broker: Broker, virtualHost: VirtualHost, options: ConnectionOptions) {
     this.broker = broker;
@@ -262,14 +265,30 @@ export class ClientConnection implements QueueOwner {
     containment.run("session", () => this.close());
   }
 
-  /** Ends the client's channels and its exclusive queues. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
+  /**
+   * Ends the client's channels and its exclusive queues. Idempotent. Not null where that takes several turns;
+   * it does not reject.
+   */
+  close(): UnderWay | null {
+    if (this.#closed) return this.#closing;
     this.#closed = true;
     // First nobody takes anything more, or what one channel gives back would be delivered to the next dying one.
     for (const channel of this.#channels) channel.pause();
-    for (const channel of [...this.#channels]) channel.close();
-    for (const queue of this.#exclusiveQueues) this.virtualHost.topology.removeQueue(queue);
+    const { turn, store } = this.virtualHost;
+    const closing = inSlices(turn, this.#ending());
+    if (!(closing instanceof Promise)) return null;
+    this.#closing = { over: closing.catch((error: unknown) => store.containment.failed("session", error)) };
+    return this.#closing;
+  }
+
+  *#ending(): Generator<void | Promise<unknown>, void> {
+    for (const channel of this.#channels) {
+      yield channel.close()?.over;
+    }
+    for (const queue of this.#exclusiveQueues) {
+      this.virtualHost.topology.removeQueue(queue);
+      yield;
+    }
     this.publishing.forget();
     this.payer.release(connectionBytes);
     this.broker.connectionClosed(this);

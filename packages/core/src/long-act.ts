@@ -1,7 +1,16 @@
 import type { Turn, TurnWaiter } from "./turn.ts";
 
-/** Something that is done in many steps: each `next` is one of them, about as long as a delivery takes. */
-export type Steps<Result = void> = Iterator<void, Result>;
+/**
+ * Something that is done in many steps: each `next` is one of them, about as long as a delivery takes. What yields a
+ * promise goes on when that has ended, whichever way.
+ */
+export type Steps<Result = void> = Iterator<void | Promise<unknown>, Result>;
+
+/** What goes on in later turns; null in its place says that everything is over. */
+export interface UnderWay {
+  /** Resolves at the end. */
+  readonly over: Promise<void>;
+}
 
 /** Steps that an act does in one go whatever the turn's time: what is small is over when the call returns. */
 const stepsAtOnce = 256;
@@ -28,18 +37,31 @@ class LongAct<Result = void> implements TurnWaiter {
     for (let count = stepsAtOnce; count > 0; count--) {
       const step = this.#steps.next();
       if (step.done === true) return step.value;
+      if (step.value instanceof Promise) return this.#goOnBehind(step.value);
     }
     const { budget } = this.#turn;
     while (budget.take()) {
       const step = this.#steps.next();
       if (step.done === true) return step.value;
+      if (step.value instanceof Promise) return this.#goOnBehind(step.value);
     }
+    return this.#goOnBehind(null);
+  }
+
+  /** Goes on in later turns, behind `first` where that is there. */
+  #goOnBehind(first: Promise<unknown> | null): Promise<Result> {
     this.#turn.longActs++;
-    this.#turn.wait(this);
+    if (first === null) this.#turn.wait(this);
+    else this.#waitFor(first);
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  #waitFor(other: Promise<unknown>): void {
+    const goOn = (): void => this.#turn.wait(this);
+    other.then(goOn, goOn);
   }
 
   takeTurn(): void {
@@ -50,6 +72,10 @@ class LongAct<Result = void> implements TurnWaiter {
         if (step.done === true) {
           this.#turn.longActs--;
           this.#resolve?.(step.value);
+          return;
+        }
+        if (step.value instanceof Promise) {
+          this.#waitFor(step.value);
           return;
         }
       } while (budget.take());

@@ -150,8 +150,14 @@ export class OpenSession implements ChannelSink {
     this.#deliveries?.close();
     this.#deliveries = null;
     this.subscriptions.close();
-    this.client.close();
-    this.#home.sessions.disconnected(this.state, sendsWill);
+    const { sessions } = this.#home;
+    const closing = this.client.close();
+    if (closing === null) return sessions.disconnected(this.state, sendsWill);
+    this.state.leaving = closing.over.then(() => {
+      this.state.leaving = null;
+      sessions.disconnected(this.state, sendsWill);
+    });
+    this.client.broker.containment.watch("session", this.state.leaving);
   }
 
   #makePublication(): Publication {

@@ -87,12 +87,7 @@ export class SessionRegistry {
    */
   open(session: Session, request: SessionRequest): OpenedSession {
     const { clientId, userName, cleanStart, expirySeconds, will } = request;
-    const known = this.#states.get(clientId);
-    if (known !== undefined && !this.#parts.mayTakeOver(known.userName, userName)) {
-      throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", "the client id is another user's");
-    }
-    // [MQTT-3.1.4-3]
-    this.#states.get(clientId)?.session?.takenOver();
+    if (this.whenFree(clientId, userName) !== undefined) throw new Error("the session is not free yet");
     let state = this.#states.get(clientId);
     // [MQTT-3.1.2-4]; and what another user subscribed to is not for this one to read.
     if (state !== undefined && (cleanStart || state.userName !== userName)) {
@@ -111,10 +106,26 @@ export class SessionRegistry {
     return { state, present, lsn: state.save() };
   }
 
+  /**
+   * Sends away another connection with this client id. A promise where that has much to give back: what `open` asks for is
+   * to be asked for again then. Throws 0x85 where the client id is another user's.
+   */
+  whenFree(clientId: string, userName: string): Promise<void> | undefined {
+    const known = this.#states.get(clientId);
+    if (known === undefined) return undefined;
+    if (!this.#parts.mayTakeOver(known.userName, userName)) {
+      throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", "the client id is another user's");
+    }
+    // [MQTT-3.1.4-3]
+    known.session?.takenOver();
+    return known.leaving ?? undefined;
+  }
+
   /** The connection of a session is gone, and everything that it had from the broker is given back. */
   disconnected(state: SessionState, wantsWill: boolean): void {
     const nowMs = this.#parts.host.store.clock.nowMs();
     state.session = null;
+    if (state.ended) return;
     state.disconnectedAtMs = nowMs;
     // [MQTT-3.14.4-3]
     if (!wantsWill) state.will = null;

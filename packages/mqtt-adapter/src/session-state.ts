@@ -41,6 +41,8 @@ export class SessionState {
   queue: Queue | null = null;
   /** The connected client, null while there is none. */
   session: Session | null = null;
+  /** While the connection has ended and not given everything back yet. */
+  leaving: Promise<void> | null = null;
   /** To be published when the connection ends, or at `willDueAtMs` where it has ended. */
   will: Will | null = null;
   /** Wall-clock time at which the will is published, 0 while the client is connected. */

@@ -109,8 +109,7 @@ export class Session implements FrameHandler, ChannelSink {
         return publication.onSend(head, bodyStart, bodyEnd);
       case "ACK":
       case "NACK":
-        subscriptions.settle(head, transactions.of(head));
-        return undefined;
+        return subscriptions.settle(head, transactions.of(head));
       case "SUBSCRIBE":
         return subscriptions.subscribe(head);
       case "UNSUBSCRIBE":

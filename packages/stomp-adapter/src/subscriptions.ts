@@ -128,13 +128,15 @@ export class Subscriptions {
     }
     this.#forget(subscription);
     const { queue, ownsQueue } = subscription.spec;
+    const closing = subscription.channel.closed ? subscription.channel.close()?.over : undefined;
     // A durable subscription ends for good where the client says so.
-    if (!ownsQueue || !wantsDurable(headers) || queue.deleted) return undefined;
-    return this.#client.deleteQueue(queue.name, false, false).then(() => undefined);
+    if (!ownsQueue || !wantsDurable(headers) || queue.deleted) return closing;
+    const deleting = this.#client.deleteQueue(queue.name, false, false).then(() => undefined);
+    return closing === undefined ? deleting : Promise.all([closing, deleting]).then(() => undefined);
   }
 
   /** ACK and NACK, now or with `transaction`. */
-  settle(head: FrameHead, transaction: Transaction | null): void {
+  settle(head: FrameHead, transaction: Transaction | null): Promise<void> | undefined {
     const line = this.#ackLine(head);
     const ackId = parseAckId(head.bytes, head.valueStart(line), head.valueEnd(line), this.#session.id);
     if (ackId === null) throw invalidAckId(head);
@@ -145,12 +147,16 @@ export class Subscriptions {
     const { channel, spec } = subscription;
     // STOMP 1.2 "SUBSCRIBE ack Header": client is cumulative, for NACK too.
     const cumulative = spec.ackMode === "client";
-    if (head.command === "ACK") channel.ack(ackId.deliveryTag, cumulative, transaction);
-    else {
-      const requeue = head.get(headerNames.requeue) !== "false";
-      channel.reject(ackId.deliveryTag, cumulative, requeue, "nack", transaction);
-    }
-    if (transaction === null && subscription.finished) this.#close(subscription);
+    const settling =
+      head.command === "ACK"
+        ? channel.ack(ackId.deliveryTag, cumulative, transaction)
+        : channel.reject(ackId.deliveryTag, cumulative, head.get(headerNames.requeue) !== "false", "nack", transaction);
+    const settled = (): void => {
+      if (transaction === null && subscription.finished) this.#close(subscription);
+    };
+    if (settling !== null) return settling.over.then(settled);
+    settled();
+    return undefined;
   }
 
   #ackLine(head: FrameHead): number {

@@ -1,5 +1,6 @@
 import type { ClientConnection } from "../client-connection.ts";
 import { BrokerError } from "../errors.ts";
+import { inSlices, type UnderWay } from "../long-act.ts";
 import type { Message } from "../message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { Route } from "../route.ts";
@@ -27,6 +28,8 @@ export class Channel {
   readonly #settlements: Settlements;
   #paused = false;
   #closed = false;
+  /** While the channel is being closed over several turns. */
+  #closing: UnderWay | null = null;
 
   constructor(connection: ClientConnection, sink: ChannelSink) {
     this.connection = connection;
@@ -34,7 +37,7 @@ export class Channel {
     this.#host = connection.virtualHost;
     this.#publisher = new Publisher(connection, sink);
     this.#consumers = new Consumers(this, this.#host.store.limits);
-    this.#settlements = new Settlements(this.#consumers, this.#host.totals);
+    this.#settlements = new Settlements(this.#consumers, this.#host.totals, this.#host.turn);
   }
 
   get closed(): boolean {
@@ -171,6 +174,11 @@ export class Channel {
     return this.#consumers.addDirectReply(spec);
   }
 
+  /** For queues: `consumer` left its round, or did not join it, only because the channel takes nothing. */
+  consumerWaits(consumer: Consumer): void {
+    this.#consumers.wait(consumer);
+  }
+
   /** Ends a subscription; its unacknowledged deliveries stay. An unknown tag is fine. */
   cancel(tag: string): void {
     this.#consumers.cancel(tag);
@@ -185,15 +193,20 @@ export class Channel {
 
   /**
    * Acknowledges one delivery, or all up to it; tag 0 with `multiple` is all. Throws precondition-failed. It waits for
-   * the commit of `transaction`, by default the channel's own where it has one.
+   * the commit of `transaction`, by default the channel's own where it has one. Not null where there are so many that it
+   * takes several turns: nothing more of the channel may be done before it has ended.
    */
-  ack(deliveryTag: number, multiple: boolean, transaction: Transaction | null = this.#publisher.transaction): void {
-    this.#settlements.settleTags(deliveryTag, multiple, "ack", transaction);
+  ack(
+    deliveryTag: number,
+    multiple: boolean,
+    transaction: Transaction | null = this.#publisher.transaction,
+  ): UnderWay | null {
+    return this.#settlements.settleTags(deliveryTag, multiple, "ack", transaction);
   }
 
   /**
    * Gives deliveries back to their queues, or refuses them for good. Whether a return counts as a failed delivery
-   * follows `kind`: basic.reject does, basic.nack does not (RabbitMQ 4.3's quorum queues).
+   * follows `kind`: basic.reject does, basic.nack does not (RabbitMQ 4.3's quorum queues). Not null as in `ack`.
    */
   reject(
     deliveryTag: number,
@@ -201,14 +214,14 @@ export class Channel {
     requeue: boolean,
     kind: "reject" | "nack",
     transaction: Transaction | null = this.#publisher.transaction,
-  ): void {
+  ): UnderWay | null {
     const ending = requeue ? (kind === "reject" ? "fail" : "return") : "reject";
-    this.#settlements.settleTags(deliveryTag, multiple, ending, transaction);
+    return this.#settlements.settleTags(deliveryTag, multiple, ending, transaction);
   }
 
-  /** Returns all unacknowledged deliveries to their queues. */
-  recover(): void {
-    this.#settlements.giveBack("return");
+  /** Returns all unacknowledged deliveries to their queues. Not null as in `ack`. */
+  recover(): UnderWay | null {
+    return this.#settlements.giveBack("return");
   }
 
   // What the connection tells
@@ -217,27 +230,38 @@ export class Channel {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#consumers.refreshAll();
   }
 
   /** The connection's outbox has room again. */
   resume(): void {
     if (!this.#paused || this.#closed) return;
     this.#paused = false;
-    this.#consumers.refreshAll();
+    this.#consumers.resume();
   }
 
-  /** Ends the channel: consumers are gone, unacknowledged deliveries back in their queues. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
+  /**
+   * Ends the channel: consumers are gone, unacknowledged deliveries back in their queues. Idempotent. Not null where that
+   * takes several turns, and does not reject; from now on the client is told nothing in any case.
+   */
+  close(): UnderWay | null {
+    if (this.#closed) return this.#closing;
     this.#closed = true;
-    this.#publisher.transaction?.rollback();
     this.#paused = true;
-    this.#consumers.refreshAll();
-    // Before the consumers go: the next one of a single-active-consumer queue must find what this one had first.
-    this.#settlements.giveBack("fail");
-    this.#consumers.closeAll();
     this.#publisher.close();
+    const closing = inSlices(this.#host.turn, this.#ending());
+    if (!(closing instanceof Promise)) return null;
+    const failed = (error: unknown): void => this.#host.store.containment.failed("session", error);
+    this.#closing = { over: closing.catch(failed) };
+    return this.#closing;
+  }
+
+  *#ending(): Generator<void | Promise<unknown>, void> {
+    // An acknowledgement of very many was there first.
+    yield this.#settlements.roundUnderWay?.over;
+    this.#publisher.transaction?.rollback();
+    // Before the consumers go: the next one of a single-active-consumer queue must find what this one had first.
+    yield this.#settlements.giveBack("fail")?.over;
+    yield* this.#consumers.closing();
     this.connection.channelClosed(this);
   }
 
@@ -286,7 +310,7 @@ export class Channel {
 
   /** The queue of a consumer is gone; the client may have cancelled in the meantime. */
   queueDeleted(consumer: Consumer): void {
-    if (this.#consumers.forget(consumer)) this.sink.cancelled(consumer);
+    if (this.#consumers.forget(consumer) && !this.#closed) this.sink.cancelled(consumer);
   }
 
   #requireTransaction(): Transaction {

@@ -96,6 +96,11 @@ export class Consumer {
     return this.noAck || (this.settlesTransient && !message.persistent);
   }
 
+  /** True where only its channel may keep it from taking a message. */
+  get ready(): boolean {
+    return this.started && this.credit > 0;
+  }
+
   /** True where a message could be delivered now. */
   get willing(): boolean {
     return this.started && this.credit > 0 && (this.noAck ? !this.channel.paused : this.channel.acceptsUnacked);

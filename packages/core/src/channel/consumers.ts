@@ -7,13 +7,18 @@ import { newName } from "../names.ts";
 import type { Queue } from "../queue/queue.ts";
 import { fieldTypeName } from "../queue/queue-arguments.ts";
 import { entryBytes } from "../queue/queue-entry.ts";
+import type { Turn, TurnWaiter } from "../turn.ts";
 import type { Channel } from "./channel.ts";
 import { type ConsumeSpec, Consumer } from "./consumer.ts";
 
+/** Consumers that join their rounds again in one go, whatever the turn's time. */
+const resumedAtOnce = 64;
+
 /** The consumers of one channel and the credit they share. */
-export class Consumers {
+export class Consumers implements TurnWaiter {
   readonly #channel: Channel;
   readonly #limits: Limits;
+  readonly #turn: Turn;
   readonly #byTag = new Map<string, Consumer>();
   #prefetchCount = 0;
   /** Unacknowledged deliveries of all consumers together at a time. */
@@ -22,7 +27,11 @@ export class Consumers {
   #outstanding = 0;
   /** Memory that those to consumers without a prefetch limit keep. */
   #outstandingBytes = 0;
-  #wasFull = false;
+  /** Those that left their queue's round, or did not join it, because the channel takes nothing: in that order. */
+  readonly #waiting = new Set<Consumer>();
+  /** As `#waiting`: those that do not mind how much is unacknowledged. */
+  readonly #waitingNoAck = new Set<Consumer>();
+  #asksForTurn = false;
   #replyQueue: Queue | null = null;
   /** The queue that may have messages for the credit that came back, and, which is rare, further ones. */
   #touched: Queue | null = null;
@@ -31,6 +40,7 @@ export class Consumers {
   constructor(channel: Channel, limits: Limits) {
     this.#channel = channel;
     this.#limits = limits;
+    this.#turn = channel.connection.virtualHost.turn;
     this.#unackedMax = limits.channelUnackedMax;
   }
 
@@ -52,7 +62,7 @@ export class Consumers {
     if (!global) this.#prefetchCount = prefetchCount;
     // As in RabbitMQ, a limit a consumer takes the place of one for the channel.
     this.#unackedMax = !global || prefetchCount === 0 ? unlimited : Math.min(prefetchCount, unlimited);
-    this.refreshAll();
+    this.resume();
   }
 
   add(queue: Queue, spec: ConsumeSpec): Consumer {
@@ -97,13 +107,18 @@ export class Consumers {
   /** Drops a consumer whose queue is gone; false where it was dropped before. */
   forget(consumer: Consumer): boolean {
     consumer.started = false;
+    (consumer.noAck ? this.#waitingNoAck : this.#waiting).delete(consumer);
     if (this.#byTag.get(consumer.tag) !== consumer) return false;
     this.#channel.connection.payer.release(consumer.accountedBytes);
     return this.#byTag.delete(consumer.tag);
   }
 
-  closeAll(): void {
-    for (const tag of [...this.#byTag.keys()]) this.cancel(tag);
+  /** Cancels one consumer in each step. */
+  *closing(): Generator<void, void> {
+    for (const tag of this.#byTag.keys()) {
+      this.cancel(tag);
+      yield;
+    }
   }
 
   /** One delivery, to be acknowledged, goes to this consumer. */
@@ -111,7 +126,6 @@ export class Consumers {
     this.#outstanding++;
     if (consumer.unlimited) this.#outstandingBytes += message.sizeBytes + entryBytes;
     if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
-    if (!this.haveRoom) this.refreshAll();
   }
 
   /** One delivery of this consumer was settled. */
@@ -131,9 +145,15 @@ export class Consumers {
     else (this.#alsoTouched ??= new Set()).add(queue);
   }
 
+  /** The queues that may be able to deliver when this round is over. */
+  get touched(): readonly Queue[] {
+    if (this.#touched === null) return [];
+    return this.#alsoTouched === null ? [this.#touched] : [this.#touched, ...this.#alsoTouched];
+  }
+
   /** A round of settlements is over: full channels have room again, queues with messages deliver. */
   creditReturned(): void {
-    if (this.#wasFull && this.#channel.acceptsUnacked) this.refreshAll();
+    this.resume();
     const touched = this.#touched;
     const also = this.#alsoTouched;
     this.#touched = null;
@@ -142,10 +162,42 @@ export class Consumers {
     if (also !== null) for (const queue of also) if (queue.readyCount > 0) queue.dispatch();
   }
 
-  /** The channel as a whole became able or unable to take deliveries. */
-  refreshAll(): void {
-    this.#wasFull = !this.#channel.acceptsUnacked;
-    for (const consumer of this.#byTag.values()) consumer.queue.consumerChanged(consumer);
+  /** The channel takes nothing for now: `consumer` joins its round again when it does. */
+  wait(consumer: Consumer): void {
+    (consumer.noAck ? this.#waitingNoAck : this.#waiting).add(consumer);
+  }
+
+  /** The channel may have become able to take deliveries: who waits for that joins, as long as it is. */
+  resume(): void {
+    if (this.#waiting.size === 0 && this.#waitingNoAck.size === 0) return;
+    let atOnce = resumedAtOnce;
+    while (!this.#channel.paused) {
+      const consumer = this.#nextWaiting();
+      if (consumer === null) return;
+      if (atOnce-- <= 0 && !this.#turn.budget.take()) {
+        this.#awaitTurn();
+        return;
+      }
+      (consumer.noAck ? this.#waitingNoAck : this.#waiting).delete(consumer);
+      consumer.queue.consumerChanged(consumer);
+    }
+  }
+
+  takeTurn(): void {
+    this.#asksForTurn = false;
+    this.resume();
+  }
+
+  #nextWaiting(): Consumer | null {
+    for (const consumer of this.#waitingNoAck) return consumer;
+    if (this.#channel.acceptsUnacked) for (const consumer of this.#waiting) return consumer;
+    return null;
+  }
+
+  #awaitTurn(): void {
+    if (this.#asksForTurn) return;
+    this.#asksForTurn = true;
+    this.#turn.wait(this);
   }
 
   #admit(tag: string, spec: ConsumeSpec): void {

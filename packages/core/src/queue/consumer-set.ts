@@ -86,8 +86,11 @@ export class ConsumerSet {
     if (this.#levels.length > this.#all.size + 1) this.#levels = this.#levels.filter((level) => level.next !== null);
     if (this.#active !== consumer) return;
     this.#active = null;
-    for (const other of this.#all)
+    for (const other of this.#all) {
+      // Those of a channel that ends are on their way out: thousands of them would be the active one after the other.
+      if (other.channel.closed) continue;
       if (this.#active === null || other.priority > this.#active.priority) this.#active = other;
+    }
     if (this.#active !== null) this.refresh(this.#active);
   }
 
@@ -101,10 +104,15 @@ export class ConsumerSet {
     return consumers;
   }
 
-  /** Lets the consumer join or leave the round, after its credit or its channel's state changed. */
+  /**
+   * Lets the consumer join or leave the round, after its credit or its channel's state changed. One that only its channel
+   * keeps from taking messages is told to the channel, which refreshes it when it can.
+   */
   refresh(consumer: Consumer): void {
     const joined = consumer.following !== null;
-    const willing = consumer.willing && this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
+    const served = this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
+    const willing = served && consumer.willing;
+    if (served && !willing && consumer.ready) consumer.channel.consumerWaits(consumer);
     if (willing === joined) return;
     if (willing) {
       this.joins++;
@@ -112,11 +120,17 @@ export class ConsumerSet {
     } else this.#level(consumer.priority).leave(consumer);
   }
 
-  /** Who is to be served, without moving on; null where nobody can take a message. */
+  /**
+   * Who is to be served, without moving on; null where nobody can take a message. Channels have too many consumers to call
+   * each of them out of its round when they have to pause: who cannot take a message leaves when it is asked.
+   */
   peek(): Consumer | null {
     for (let index = 0; index < this.#levels.length; index++) {
-      const next = (this.#levels[index] as PriorityLevel).next;
-      if (next !== null) return next;
+      const level = this.#levels[index] as PriorityLevel;
+      for (let { next } = level; next !== null; { next } = level) {
+        if (next.willing) return next;
+        this.refresh(next);
+      }
     }
     return null;
   }
@@ -128,7 +142,7 @@ export class ConsumerSet {
       let consumer = next;
       while (consumer !== null) {
         this.tried++;
-        if (consumer.wants(message)) return consumer;
+        if (consumer.willing && consumer.wants(message)) return consumer;
         consumer = consumer.following === next ? null : consumer.following;
       }
     }

@@ -15,35 +15,15 @@ import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { type BoundedQueue, QueueBounds } from "./queue-bounds.ts";
 import { QueueEntry } from "./queue-entry.ts";
+import type { QueueIdentity } from "./queue-identity.ts";
 import { ParkedMessages } from "./parked-messages.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import { ReadyMessages } from "./ready-messages.ts";
 
+export type { QueueSpec } from "./queue-identity.ts";
+
 /** A copy of so many bytes, 4 KiB, is a unit of the turn's budget. */
 const bytesPerUnitShift = 12;
-
-/** What a client may ask for when it declares a queue. */
-export interface QueueSpec {
-  readonly durable: boolean;
-  readonly exclusive: boolean;
-  readonly autoDelete: boolean;
-  readonly arguments: FieldTable;
-  /** The user whose clients alone may have it: an MQTT session, a durable STOMP subscription. Default: everybody. */
-  readonly reservedFor?: string | null;
-  /** The user in whose name the queue dead-letters. Default: nobody's, which may do everything. */
-  readonly declaredBy?: string | null;
-}
-
-/** What makes one queue: identity, declaration, and the connection that owns it where it is exclusive. */
-export interface QueueIdentity {
-  readonly id: number;
-  readonly name: string;
-  readonly spec: QueueSpec;
-  readonly options: QueueArguments;
-  readonly owner: QueueOwner | null;
-  /** Who made it. */
-  readonly payer: Payer;
-}
 
 /**
  * A queue: ready messages in order, consumers in their round, and what is out with consumers by count. A publish takes
@@ -97,6 +77,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   #lastPlace = 0;
   #pageWaiters: (() => void)[] = [];
   #waitsForTurn = false;
+  /** Why nothing is handed out for now. */
+  #holds = 0;
   /** A get waits for what has run out before its message to be dropped. */
   #getWaits = false;
   /** To be dead-lettered when it is certain that nobody else has done so. */
@@ -246,14 +228,30 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.#wakePageWaiters();
   }
 
-  /** True where what is stored may be somebody else's by now. Messages of queues that do not store are nobody else's. */
+  /** True where nothing may be handed out for now. */
   get #withheld(): boolean {
+    return this.#holds > 0 || this.#doubtful;
+  }
+
+  /** True where what is stored may be somebody else's by now. Messages of queues that do not store are nobody else's. */
+  get #doubtful(): boolean {
     return this.stores && !this.#host.store.ownership.certain;
+  }
+
+  /** Hands out nothing until `release`: messages come back turn by turn. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (--this.#holds > 0 || this.deleted) return;
+    this.dispatch();
+    this.#wakePageWaiters();
   }
 
   /** True where nothing may be dead-lettered; what runs out or over stays ready, and in the store, until it may. */
   get keepsDead(): boolean {
-    return this.options.deadLetterExchange !== null && this.#withheld;
+    return this.options.deadLetterExchange !== null && this.#doubtful;
   }
 
   #deliverReady(): void {

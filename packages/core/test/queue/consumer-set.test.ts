@@ -7,12 +7,16 @@ interface FakeConsumer {
   readonly name: string;
   readonly priority: number;
   willing: boolean;
+  /** The channel is what keeps it from being willing. */
+  readonly ready: boolean;
+  readonly channel: { readonly closed: boolean; consumerWaits(): void };
   following: FakeConsumer | null;
   preceding: FakeConsumer | null;
 }
 
 function consumer(name: string, priority = 0): FakeConsumer {
-  return { name, priority, willing: true, following: null, preceding: null };
+  const channel = { closed: false, consumerWaits: () => {} };
+  return { name, priority, willing: true, ready: true, channel, following: null, preceding: null };
 }
 
 /** The set sees of a consumer only what FakeConsumer has. */
