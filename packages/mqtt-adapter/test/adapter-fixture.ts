@@ -118,6 +118,6 @@ export class TestDisk {
 
 function coreClient(broker: Broker, userName?: string): ClientConnection {
   const client = connectGuest(broker, "/", userName);
-  cleanups.push(() => client.close());
+  cleanups.push(() => void client.close());
   return client;
 }

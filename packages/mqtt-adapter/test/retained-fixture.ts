@@ -82,7 +82,7 @@ export async function declareQueue(
 
 function connect(broker: Broker): ClientConnection {
   const client = connectGuest(broker);
-  cleanups.push(() => client.close());
+  cleanups.push(() => void client.close());
   return client;
 }
 

@@ -96,6 +96,6 @@ export function queueNames(fixture: AdapterFixture): string[] {
 
 function coreClient(broker: Broker, userName?: string): ClientConnection {
   const client = connectGuest(broker, "/", userName);
-  cleanups.push(() => client.close());
+  cleanups.push(() => void client.close());
   return client;
 }
