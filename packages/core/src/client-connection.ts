@@ -250,7 +250,7 @@ export class ClientConnection implements QueueOwner {
     const over = (): void => {
       if (--this.#fanOuts === 0) wire.proceed(stopReasons.fanOut);
     };
-    fanOut.then(over, over);
+    this.broker.containment.watch("session", fanOut.then(over, over));
   }
 
   /** An exclusive queue is gone, whoever removed it. */

@@ -24,8 +24,19 @@ export class AcceptingPort {
       this.#arrivals.add(arrival);
       socket.once("close", () => this.#arrivals.delete(arrival));
       if (this.#closing) arrival.destroy();
-      else options.take(arrival);
+      else this.#hand(arrival);
     });
+  }
+
+  /** TLS and HTTP begin here: a fault in them is one socket's end. */
+  #hand(arrival: Arrival): void {
+    try {
+      this.#options.take(arrival);
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : String(error);
+      this.#options.logger.error({ peer: arrival.peer, stack }, `${this.#options.name} cannot take a socket`);
+      arrival.destroy();
+    }
   }
 
   /** Without a host it takes every interface. Rejects where the port is not to be had. */

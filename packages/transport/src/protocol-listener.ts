@@ -43,6 +43,7 @@ export class ProtocolListener<C extends ProtocolConnection> {
     this.#containment = options.containment ?? new Containment(clock, logger, () => undefined);
     const acceptor: TransportAcceptor = {
       accept: (transport) => this.#connect(transport),
+      failed: (transport, error) => this.#failed(transport, error),
       gone: (contained) => this.#connections.delete((contained as ContainedListener<C>).listener),
     };
     this.#listeners = new Listeners({ protocol, logger, clock, door, handshakeTimeoutMs, acceptor });
@@ -100,9 +101,13 @@ export class ProtocolListener<C extends ProtocolConnection> {
       this.#connections.add(connection);
       return new ContainedListener(connection, transport, this.#containment);
     } catch (error) {
-      this.#containment.failed("socket", error, { peer: `${transport.remoteAddress}:${transport.remotePort}` });
-      transport.destroy();
+      this.#failed(transport, error);
       return null;
     }
+  }
+
+  #failed(transport: Transport, error: unknown): void {
+    this.#containment.failed("socket", error, { peer: `${transport.remoteAddress}:${transport.remotePort}` });
+    this.#containment.run("socket", () => transport.destroy());
   }
 }

@@ -83,7 +83,13 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
     if (listener === null) return;
     this.#listener = listener;
     arrival.handTo(listener);
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        this.#onData(chunk);
+      } catch (error) {
+        acceptor.failed(this, error);
+      }
+    });
     socket.on("close", () => {
       this.#state = "closed";
       listener.onClose();

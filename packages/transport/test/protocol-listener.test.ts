@@ -2,10 +2,12 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { Containment, type LogFields, silentLogger } from "@jackalope/core/adapter";
 import { FakeClock, until } from "@jackalope/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import { ProtocolListener, type Transport } from "../src/index.ts";
+import { Door, ProtocolListener, type Transport } from "../src/index.ts";
+import { AcceptingPort } from "../src/accepting-port.ts";
 import type { ProtocolConnection } from "../src/protocol-listener.ts";
+import { WebSocketDecoder } from "../src/web-socket-decoder.ts";
 import { cleanUp, webSocketOptions } from "./listeners-fixture.ts";
 
 type Place = "connect" | "onData" | "onClose" | "goodbye";
@@ -70,6 +72,28 @@ describe("a listener of a protocol", () => {
     expect(stacks[0]).toContain(`fault in ${place}`);
   });
 
+  it("ends the WebSocket alone whose own decoder fails", async () => {
+    const { listener, containment, stacks } = openFaulty("goodbye");
+    const [address] = await listener.listenWebSocket(webSocketOptions);
+    const decode = vi.spyOn(WebSocketDecoder.prototype, "decode").mockImplementationOnce(() => {
+      throw new Error("fault in decode");
+    });
+    cleanUp(() => decode.mockRestore());
+    const ends = [1, 2].map(async () => {
+      const webSocket = new WebSocket(`ws://127.0.0.1:${address?.port ?? 0}/ws`);
+      webSocket.on("error", () => undefined);
+      await once(webSocket, "open");
+      webSocket.send("hello");
+      return { webSocket, closed: once(webSocket, "close") };
+    });
+    const clients = await Promise.all(ends);
+    await Promise.race(clients.map(({ closed }) => closed));
+    await until(() => containment.counts.socket === 1);
+    expect(stacks[0]).toContain("fault in decode");
+    await until(() => listener.size === 1);
+    for (const { webSocket } of clients) webSocket.terminate();
+  });
+
   it("says goodbye to all where one of them fails at it, and cuts that one off", async () => {
     const { listener, containment, heard, close } = openFaulty("goodbye");
     const [address] = await listener.listen({ host: "127.0.0.1", port: 0 });
@@ -86,4 +110,27 @@ describe("a listener of a protocol", () => {
     await Promise.all(ends);
     expect(containment.counts.session).toBe(2);
   });
+});
+
+it("a port closes the socket alone that it cannot hand on", async () => {
+  const clock = new FakeClock();
+  const stacks: string[] = [];
+  const logger = { ...silentLogger, error: (fields: LogFields) => void stacks.push(String(fields["stack"])) };
+  const door = Door.open(clock, logger);
+  const take = (): never => {
+    throw new Error("fault in take");
+  };
+  const port = new AcceptingPort({
+    ...{ name: "TEST", kind: "client", door, clock, logger, handshakeTimeoutMs: 1000, take },
+  });
+  const { port: number } = await port.open({ host: "127.0.0.1", port: 0 });
+  cleanUp(() => port.close(true));
+  for (let count = 1; count <= 2; count++) {
+    const socket = connect(number, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.resume();
+    await once(socket, "close");
+    await until(() => stacks.length === count);
+  }
+  expect(stacks[0]).toContain("fault in take");
 });
