@@ -32,14 +32,17 @@ export class DurableMark {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #latest: DurableExtent | null = null;
+  readonly #extent: () => DurableExtent;
+  #noted = false;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
   /** Writes one behind the other. */
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
 
-  constructor(files: LogFiles, directory: string, clock: Clock, logger: Logger) {
+  /** `extent` tells what is durable; it is asked when a mark is written. */
+  constructor(files: LogFiles, directory: string, clock: Clock, logger: Logger, extent: () => DurableExtent) {
+    this.#extent = extent;
     this.#files = files;
     this.#path = join(directory, fileName);
     this.#clock = clock;
@@ -56,40 +59,38 @@ export class DurableMark {
     return extent;
   }
 
-  /** Writes soon that the log is durable so far. */
-  note(extent: DurableExtent): void {
-    this.#latest = extent;
+  /** More is durable: writes soon how far. */
+  note(): void {
+    this.#noted = true;
     if (this.#timer !== null) return;
     const waitMs = this.#writtenAtMs + intervalMs - this.#clock.monotonicMs();
-    if (waitMs <= 0) this.#writeLatest();
+    if (waitMs <= 0) this.#writeNoted();
     else {
       this.#timer = this.#clock.after(waitMs, () => {
         this.#timer = null;
-        this.#writeLatest();
+        this.#writeNoted();
       });
     }
   }
 
   /** Resolves when a power failure leaves this mark or a later one. */
   settle(extent: DurableExtent): Promise<void> {
-    this.#latest = null;
-    return this.#write(extent, true);
+    return this.#write(() => extent, true);
   }
 
   /** Writes what is noted. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = null;
-    this.#writeLatest();
+    this.#writeNoted();
     await this.#writing;
   }
 
-  #writeLatest(): void {
-    const extent = this.#latest;
-    if (extent === null) return;
-    this.#latest = null;
+  #writeNoted(): void {
+    if (!this.#noted) return;
+    this.#noted = false;
     this.#writtenAtMs = this.#clock.monotonicMs();
-    this.#write(extent, false).then(
+    this.#write(this.#extent, false).then(
       () => {
         this.#failed = false;
       },
@@ -101,8 +102,8 @@ export class DurableMark {
     );
   }
 
-  #write(extent: DurableExtent, synced: boolean): Promise<void> {
-    const written = this.#writing.then(() => this.#files.writeNote(this.#path, encode(extent), synced));
+  #write(extent: () => DurableExtent, synced: boolean): Promise<void> {
+    const written = this.#writing.then(() => this.#files.writeNote(this.#path, encode(extent()), synced));
     this.#writing = written.catch(() => {});
     return written;
   }

@@ -13,7 +13,7 @@ import {
 } from "@jackalope/core/storage";
 import { Cleaner } from "./cleaner.ts";
 import { CommitLoop, type SyncMode } from "./commit-loop.ts";
-import { DurableMark } from "./durable-mark.ts";
+import { type DurableExtent, DurableMark } from "./durable-mark.ts";
 import { durableExtent } from "./durable-extent.ts";
 import { DefinitionIndex } from "./definition-index.ts";
 import { segmentBytesMax } from "./layout.ts";
@@ -109,7 +109,8 @@ class LogStorage implements StorageEngine {
 
   async #recover(listener: StorageListener, visitor: RecoveryVisitor): Promise<void> {
     const clock = this.#options.clock ?? timeoutClock;
-    const mark = new DurableMark(this.#files, this.#options.directory, clock, this.#logger);
+    const extent = (): DurableExtent => durableExtent(this.#segments.list);
+    const mark = new DurableMark(this.#files, this.#options.directory, clock, this.#logger, extent);
     const index = new MessageIndex();
     const definitions = new DefinitionIndex();
     const recovery = new Recovery({
@@ -137,7 +138,7 @@ class LogStorage implements StorageEngine {
       lastSegmentId,
       committed: () => {
         this.#cleaner?.check();
-        mark.note(durableExtent(this.#segments.list));
+        mark.note();
       },
       relieve: () => this.#cleaner?.relieve() ?? Promise.resolve(false),
     });
@@ -157,7 +158,7 @@ class LogStorage implements StorageEngine {
     });
     this.#mark = mark;
     this.#presence = new PresenceWatch(this.#segments, this.#segmentFiles, this.#commits, clock);
-    mark.note(durableExtent(this.#segments.list));
+    mark.note();
     this.#cleaner.check();
   }
 
