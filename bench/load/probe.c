@@ -1,27 +1,31 @@
 /* Somebody else, while others load the broker: pings on one connection, or newcomers that connect, subscribe and want their
- * own message. Each waits for the answer; what was due meanwhile counts from when it was due. */
+ * own message. Each waits for the answer. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <time.h>
 
 #include "load.h"
 
+static uint64_t lesser(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 static void sleep_until(uint64_t at) {
   struct timespec time = {.tv_sec = (time_t)(at / 1000000000u), .tv_nsec = (long)(at % 1000000000u)};
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) != 0) continue;
 }
 
-/* Calls `probe` at the plan's rate for the plan's time. */
+/* Calls `probe` at the plan's rate for the plan's time, one at a time. Probes that could not be made because one still waited
+ * count as well, each with what would have been left of that wait; one after the other they would only queue up. */
 static int probe_run(const char *name, void (*probe)(uint32_t number)) {
   struct histogram waits = {0};
-  uint64_t began = monotonic_ns(), end = began + (uint64_t)(plan.seconds * 1e9);
-  uint32_t number = 0;
-  for (uint64_t due = began; due < end; due = began + (uint64_t)(++number / plan.rate * 1e9)) {
-    sleep_until(due);
-    probe(number);
-    histogram_add(&waits, monotonic_ns() - due);
+  uint64_t step = (uint64_t)(1e9 / plan.rate), end = monotonic_ns() + (uint64_t)(plan.seconds * 1e9);
+  uint32_t probes = 0;
+  for (uint64_t now; (now = monotonic_ns()) < end;) {
+    probe(probes++);
+    uint64_t wait = monotonic_ns() - now;
+    for (uint64_t left = wait; left > 0; left -= lesser(left, step)) histogram_add(&waits, left);
+    if (wait < step) sleep_until(now + step);
   }
-  printf("{\"probes\":%lu", waits.total);
+  printf("{\"probes\":%u", probes);
   print_latency(name, &waits);
   printf("}\n");
   return 0;

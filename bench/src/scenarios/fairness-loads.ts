@@ -13,8 +13,9 @@ export interface FairnessLoad {
 const mqttPeers: readonly PeerName[] = ["rabbitmq", "mosquitto", "nats", "jackalope"];
 const amqpPeers: readonly PeerName[] = ["rabbitmq", "jackalope"];
 
-/** Messages under way: enough for every publisher to be at it all the time. */
+/** Messages under way: enough for every publisher to be at it all the time, and no hour's work for a slow peer. */
 const WINDOW = 20_000;
+const MQTT_WINDOW = 4000;
 
 /** In the order they run and print; smaller ones to see that it works. */
 export function fairnessLoads(quick: boolean): readonly FairnessLoad[] {
@@ -27,7 +28,7 @@ export function fairnessLoads(quick: boolean): readonly FairnessLoad[] {
       title: "MQTT QoS 0, 20 to 100",
       protocol: "mqtt",
       peers: mqttPeers,
-      options: { ...mqtt, producers: 20, window: WINDOW },
+      options: { ...mqtt, producers: 20, window: MQTT_WINDOW },
     },
     {
       title: "AMQP topic, 10 to 100",
