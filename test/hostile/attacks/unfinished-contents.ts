@@ -7,8 +7,8 @@ const sentBytes = 120_000;
 
 /** On every channel of many connections a message whose end does not come. */
 async function run(scene: Scene): Promise<void> {
-  const connections = sized(scene, 3, 20);
-  const channels = sized(scene, 500, 2047);
+  const connections = sized(scene, 4, 20);
+  const channels = sized(scene, 1000, 2047);
   const piece = Buffer.alloc(sentBytes, 0x61);
   const clients: AmqpClient[] = [];
   for (let index = 0; index < connections; index++) {
