@@ -5,19 +5,29 @@ import { AmqpClient, bindQueue, declareQueue } from "../wire/amqp-client.ts";
 const confirmSelect = method(1, 85, 10, octet(0));
 const batch = 1000;
 
-/** One message that goes to very many queues, and their end. */
-async function run(scene: Scene): Promise<void> {
-  const queues = sized(scene, 5000, 100_000);
-  const owner = await AmqpClient.open(scene.amqpPort);
+/** As many as the broker lets one connection have. */
+async function declareMany(owner: AmqpClient, wanted: number): Promise<number> {
   const flags = declareFlags.exclusive | declareFlags.nowait;
-  for (let start = 0; start < queues; start += batch) {
+  for (let start = 0; start < wanted; start += batch) {
     const bytes: Buffer[] = [];
     for (let index = start; index < start + batch; index++) {
       bytes.push(declareQueue(`many.${index}`, flags), bindQueue(`many.${index}`, "amq.fanout", "", 1));
     }
     owner.stream.send(...bytes);
-    await owner.settled();
+    const refused = await owner.settled().then(
+      () => false,
+      (error: unknown) => owner.wasRefused(error),
+    );
+    if (refused) return start;
   }
+  return wanted;
+}
+
+/** One message that goes to very many queues, and their end. */
+async function run(scene: Scene): Promise<void> {
+  const owner = await AmqpClient.open(scene.amqpPort);
+  const queues = await declareMany(owner, sized(scene, 5000, 100_000));
+  scene.note(`${queues} queues`);
   const publisher = await AmqpClient.open(scene.amqpPort);
   await publisher.call(1, confirmSelect, 0x55000b);
   const times = sized(scene, 3, 5);

@@ -15,6 +15,8 @@ interface Waiter {
 
 /** Why a channel or the connection was closed by the broker. */
 interface Closed {
+  /** 0 for the connection. */
+  readonly channel: number;
   readonly code: number;
   readonly text: string;
 }
@@ -75,6 +77,16 @@ export class AmqpClient {
     await this.#arrivals.next("delivery", count, boundMs);
   }
 
+  /**
+   * True where the broker has closed the channel because somebody has had enough of its memory, which is in order: then
+   * channel 1 is opened again. Whatever else went wrong is thrown on.
+   */
+  async wasRefused(error: unknown): Promise<boolean> {
+    if (this.closed?.code !== 406 || !this.closed.text.includes("limit")) throw error;
+    if (this.closed.channel === 1) await this.call(1, channelOpen(1), 0x14000b);
+    return true;
+  }
+
   /** Parses nothing any more, and counts bytes alone. */
   countBytesOnly(): void {
     this.stream.onData = () => undefined;
@@ -118,7 +130,7 @@ export class AmqpClient {
   }
 
   #onClose(name: number, channel: number, args: Buffer): void {
-    this.closed = { code: args.readUInt16BE(0), text: args.toString("utf8", 3, 3 + args.readUInt8(2)) };
+    this.closed = { channel, code: args.readUInt16BE(0), text: args.toString("utf8", 3, 3 + args.readUInt8(2)) };
     const ofConnection = name === 0x0a0032;
     this.stream.send(ofConnection ? method(0, 10, 51) : method(channel, 20, 41));
     const error = new Error(`the broker closed ${ofConnection ? "the connection" : "channel"}${this.#reason()}`);
