@@ -49,8 +49,9 @@ export interface ReadGateParts {
 const quietUnits = 32;
 /** So often in a row a busy client has to say little before it is a quiet one. */
 const quietAfter = 16;
-/** What a quiet client says is handled in less. */
-const quietMs = 0.25;
+/** What a quiet client says is handled in less, in units of the budget and in time. */
+const quietUnitsMax = 256;
+const quietMsMax = 0.25;
 
 /**
  * Between a client's stream and its decoder: says when its frames are handled.
@@ -189,6 +190,7 @@ export class ReadGate implements TurnWaiter {
     const decoder = this.#decoder;
     const turn = this.#turn;
     const startMs = turn.nowMs();
+    const startUnits = turn.budget.taken;
     const hasWork = decoder.hasRest || this.#chunks.length > 0;
     this.#decoding = true;
     do {
@@ -203,14 +205,15 @@ export class ReadGate implements TurnWaiter {
       this.#owner.chunkEnded(!decoder.hasRest && this.#chunks.length === 0);
     } while (this.#goesOn());
     turn.budget.endAllowance();
-    if (hasWork) this.#judge(turn.nowMs() - startMs);
+    if (hasWork) this.#judge(turn.budget.taken - startUnits, turn.nowMs() - startMs);
     // Among many outboxes that are to be flushed, an answer to this client would wait for all of them.
     if (turn.crowded) this.#outbox.flush();
   }
 
   /** Few frames can be much work, and may have stopped the gate before the budget did. */
-  #judge(tookMs: number): void {
-    if (tookMs < quietMs) {
+  #judge(tookUnits: number, tookMs: number): void {
+    if (tookUnits > quietUnitsMax) this.#busy = quietAfter;
+    else if (tookMs < quietMsMax) {
       this.#slow = false;
       if (this.#busy > 0 && !this.#waiting) this.#busy--;
     } else if (this.#slow) this.#busy = quietAfter;

@@ -16,11 +16,19 @@ export class TurnBudget {
   /** When the time is over; 0 before the first work of the turn. */
   #endMs = 0;
   #spent = false;
+  /** Taken up to the last time that `left` was set, and what it was set to. */
+  #takenBefore = 0;
+  #set = 0;
 
   /** Without a clock it has no end. */
   constructor(clock: Clock | null, budgetMs: number) {
     this.#clock = clock;
     this.#budgetMs = budgetMs;
+  }
+
+  /** All units that have ever been taken. */
+  get taken(): number {
+    return this.#takenBefore + this.#set - this.left;
   }
 
   /** Takes one unit; false where the turn's time is over. */
@@ -35,25 +43,25 @@ export class TurnBudget {
 
   /** As `spent`, by the clock alone. */
   get timeIsOver(): boolean {
-    this.left = 0;
+    this.#setLeft(0);
     return !this.#look();
   }
 
   /** Allows `units` more in a turn whose time is over; false where as much time again has gone by. */
   allow(units: number): boolean {
     if (this.#clock !== null && this.#clock.monotonicMs() >= this.#endMs + this.#budgetMs) return false;
-    this.left = units;
+    this.#setLeft(units);
     return true;
   }
 
   /** What is left of an allowance is nobody else's. */
   endAllowance(): void {
-    if (this.#spent) this.left = 0;
+    if (this.#spent) this.#setLeft(0);
   }
 
   /** A turn begins. */
   renew(): void {
-    this.left = 0;
+    this.#setLeft(0);
     this.#endMs = 0;
     this.#spent = false;
   }
@@ -68,8 +76,14 @@ export class TurnBudget {
         return false;
       }
     }
-    this.left = unitsPerLook;
+    this.#setLeft(unitsPerLook);
     return true;
+  }
+
+  #setLeft(units: number): void {
+    this.#takenBefore += this.#set - this.left;
+    this.#set = units;
+    this.left = units;
   }
 }
 

@@ -122,6 +122,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     route.source = source;
     // Reply addresses come and go with every RPC client: that must not make everybody else look for their routes again.
     const fleeting = source.name === "" && route.routingKey.startsWith(replyQueuePrefix);
+    this.turn.budget.left -= routing.queues.size;
     route.targets = routing.readsHeaders || fleeting ? null : [...routing.queues];
     route.version = this.topologyVersion;
   }
@@ -282,6 +283,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
 
   /** As `publishTo`, to so many queues that it takes several turns: the outcome is known, and stored, at once. */
   #fanOut(targets: readonly Queue[], message: Message): number {
+    this.turn.budget.left -= targets.length;
     const taking: Queue[] = [];
     const refusing: Queue[] = [];
     for (let index = 0; index < targets.length; index++) {

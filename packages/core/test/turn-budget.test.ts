@@ -63,3 +63,23 @@ test("a new turn has its whole time again", () => {
 test("without a clock there is no end", () => {
   expect(taken(endlessBudget, 100_000)).toBe(100_000);
 });
+
+test("what was taken is counted over all turns, however it was taken", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  let count = 0;
+  for (let turns = 0; turns < 5; turns++) {
+    const before = budget.taken;
+    const took = taken(budget, 300);
+    budget.left -= 1000;
+    clock.advance(3);
+    expect(budget.spent).toBe(true);
+    budget.allow(10);
+    budget.left -= 3;
+    budget.endAllowance();
+    budget.renew();
+    expect(budget.taken - before).toBe(took + 1003);
+    count += took;
+  }
+  expect(count).toBe(1500);
+});
