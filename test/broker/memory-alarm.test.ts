@@ -5,6 +5,15 @@ import { once, waitFor } from "../harness/waiting.ts";
 
 const mebibyte = 1024 * 1024;
 const batchBytes = 2 * mebibyte;
+/** All in memory: behind their windows queues would put the messages on disk. */
+const windows = [
+  "--window-bytes-max",
+  "4GiB",
+  "--queue-window-bytes-max",
+  "2GiB",
+  "--queue-window-messages-max",
+  "100000000",
+];
 
 test.each([
   ["200 KB", 200_000],
@@ -13,7 +22,7 @@ test.each([
 ])(
   "a backlog of transient messages of %s raises the memory alarm, and taking it ends it within 3 s",
   async (_, bytes) => {
-    const arguments_ = ["--memory-high-watermark", "192MiB"];
+    const arguments_ = [...windows, "--memory-high-watermark", "192MiB"];
     const broker = await startBrokerProcess(await temporaryDataDir(), arguments_);
     const publisher = await amqplibConnection(broker.url);
     const publishing = await publisher.createConfirmChannel();

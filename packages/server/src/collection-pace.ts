@@ -4,9 +4,11 @@ const timeShareMax = 0.05;
 const goneShareMin = 0.05;
 /** …or where it takes at most this share of the time, since memory is held by more than messages. */
 const patientShareMax = 0.02;
-/** Where nobody waits for it, a collection is worth its time not before this, and only where half of the messages have gone. */
-const leisureMs = 10_000;
+/** Where nobody waits for it, a collection is worth its time not before this, and only where half of the messages have gone… */
+const leisureMs = 3000;
 const leisureGoneShareMin = 0.5;
+/** …and so many bytes of them. */
+const leisureGoneBytesMin = 16 * 1024 * 1024;
 /** What a collection may take for each megabyte of heap, before one was measured. */
 const guessedMsPerMegabyte = 0.5;
 /** Part of the time that does not depend on messages, in bytes of messages. */
@@ -38,7 +40,10 @@ export class CollectionPace {
     if (sinceMs < expectedMs / timeShareMax) return false;
     if (this.#fresh) return true;
     const left = this.#messageBytes === 0 ? 1 : messageBytes / this.#messageBytes;
-    if (!urgent) return sinceMs >= leisureMs && left <= 1 - leisureGoneShareMin;
+    if (!urgent) {
+      const goneBytes = this.#messageBytes - messageBytes;
+      return sinceMs >= leisureMs && left <= 1 - leisureGoneShareMin && goneBytes >= leisureGoneBytesMin;
+    }
     return sinceMs >= expectedMs / patientShareMax || left <= 1 - goneShareMin;
   }
 

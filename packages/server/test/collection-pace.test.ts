@@ -20,16 +20,17 @@ test("the next one waits until messages have gone, or until it is a fiftieth of 
   ]);
 });
 
-test("where nobody waits it comes when half of the messages have gone, and not twice for them", () => {
+test("where nobody waits it comes when half of the messages have gone, many bytes, and not twice for them", () => {
   const pace = new CollectionPace();
-  pace.begin(0, 1000, megabyte);
-  pace.made(1000, 10, 1000);
-  expect([pace.due(60_000, 501, false), pace.due(10_999, 0, false), pace.due(11_000, 500, false)]).toEqual([
+  pace.begin(0, 100 * megabyte, megabyte);
+  pace.made(1000, 10, 100 * megabyte);
+  const early = pace.due(3999, 0, false);
+  expect([early, pace.due(60_000, 51 * megabyte, false), pace.due(4000, 50 * megabyte, false)]).toEqual([
     false,
     false,
     true,
   ]);
-  pace.made(11_000, 10, 0);
+  pace.made(4000, 10, 10 * megabyte);
   expect(pace.due(600_000, 0, false)).toBe(false);
 });
 
