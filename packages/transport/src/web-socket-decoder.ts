@@ -126,14 +126,7 @@ export class WebSocketDecoder {
     const isControl = (this.#opcode & 8) !== 0;
     const out = isControl ? this.#control : chunk;
     const outPosition = isControl ? this.#payloadBytesTaken : outBytes;
-    const header = this.#header;
-    const maskPosition = this.#headerBytesWanted - maskBytes;
-    const maskOffset = this.#payloadBytesTaken;
-    // 5.3. Never ahead of what is read.
-    for (let index = 0; index < count; index++) {
-      const mask = header[maskPosition + ((maskOffset + index) & 3)] as number;
-      out[outPosition + index] = (chunk[position + index] as number) ^ mask;
-    }
+    this.#unmask(chunk, position, count, out, outPosition);
     this.#payloadBytesTaken += count;
     if (!isControl && this.#message === opcodes.text) {
       // 8.1
@@ -144,6 +137,29 @@ export class WebSocketDecoder {
     }
     if (this.#payloadBytesTaken === this.#payloadBytes) this.#frameEnded();
     return isControl ? 0 : count;
+  }
+
+  /** 5.3. In place nothing is written ahead of what is read. */
+  #unmask(from: Buffer, position: number, count: number, to: Buffer, toPosition: number): void {
+    const header = this.#header;
+    const mask = this.#headerBytesWanted - maskBytes;
+    const offset = this.#payloadBytesTaken;
+    const first = header[mask + (offset & 3)] as number;
+    const second = header[mask + ((offset + 1) & 3)] as number;
+    const third = header[mask + ((offset + 2) & 3)] as number;
+    const fourth = header[mask + ((offset + 3) & 3)] as number;
+    const end = position + count;
+    let read = position;
+    let write = toPosition;
+    for (; read + maskBytes <= end; read += maskBytes, write += maskBytes) {
+      to[write] = (from[read] as number) ^ first;
+      to[write + 1] = (from[read + 1] as number) ^ second;
+      to[write + 2] = (from[read + 2] as number) ^ third;
+      to[write + 3] = (from[read + 3] as number) ^ fourth;
+    }
+    for (let index = offset; read < end; index++, read++, write++) {
+      to[write] = (from[read] as number) ^ (header[mask + (index & 3)] as number);
+    }
   }
 
   #frameEnded(): void {
