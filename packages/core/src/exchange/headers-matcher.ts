@@ -20,15 +20,12 @@ interface FieldIndex {
  */
 export class HeadersMatcher implements Matcher {
   readonly readsHeaders = true;
+  compared = 0;
   readonly #conditions = new Map<Binding, HeadersCondition>();
   readonly #byField = new Map<string, FieldIndex>();
   /** Where each stands in `#byField`. */
   readonly #places = new Map<Binding, FieldTable>();
   readonly #unconditional = new Set<Binding>();
-
-  get compared(): number {
-    return this.#conditions.size;
-  }
 
   add(binding: Binding): void {
     const condition = conditionOf(binding.arguments);
@@ -50,6 +47,7 @@ export class HeadersMatcher implements Matcher {
   }
 
   match(_routingKey: string, headers: FieldTable, found: (destination: Destination) => void): void {
+    this.compared = 0;
     for (const binding of this.#unconditional) found(binding.destination);
     if (this.#byField.size === 0) return;
     const message = new MessageHeaders(headers);
@@ -68,6 +66,7 @@ export class HeadersMatcher implements Matcher {
     found: (destination: Destination) => void,
   ): void {
     if (bindings === undefined) return;
+    this.compared += bindings.size;
     for (const binding of bindings) {
       if (satisfies(this.#conditions.get(binding) as HeadersCondition, message)) found(binding.destination);
     }

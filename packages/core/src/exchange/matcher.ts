@@ -8,7 +8,7 @@ import type { Binding, Destination } from "./binding.ts";
 export interface Matcher {
   /** True where matches depend on headers, so that routes cannot be remembered by key. */
   readonly readsHeaders: boolean;
-  /** Bindings that a match compares one by one; 0 where it finds them otherwise. */
+  /** Bindings that the last match compared one by one; 0 where it finds them otherwise. */
   readonly compared: number;
   /** Adds a binding. Throws BrokerError precondition-failed where its arguments make no sense for the type. */
   add(binding: Binding): void;

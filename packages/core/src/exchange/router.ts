@@ -81,7 +81,7 @@ function follow(
   };
   if (exchange.matcher.readsHeaders) into.readsHeaders = true;
   const { matcher } = exchange;
-  into.compared += matcher.compared;
   matcher.match(subject.key, matcher.readsHeaders ? headers() : emptyFieldTable, found, subject.topic);
+  into.compared += matcher.compared;
   return led;
 }
