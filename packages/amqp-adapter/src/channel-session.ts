@@ -153,8 +153,14 @@ export class ChannelSession implements ChannelSink {
 
   // Ends
 
+  /** The connection is gone. */
+  release(): void {
+    this.#publication?.close();
+  }
+
   /** The client closed the channel. */
   onClose(): void {
+    this.#publication?.close();
     const closing = this.core.close();
     if (closing === null) return this.#closed();
     this.#expected = "closing";
@@ -172,6 +178,7 @@ export class ChannelSession implements ChannelSink {
     const text = replyText(reply, explanation);
     this.session.logRefusal(reply.code, text, this.number, failingMethod, "channel closed");
     this.#expected = "closing";
+    this.#publication?.close();
     this.#publication = null;
     this.core.close();
     this.session.send(this.number, channelClose, {

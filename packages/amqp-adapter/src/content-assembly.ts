@@ -1,4 +1,4 @@
-import { Message, type Route } from "@jackalope/core/adapter";
+import { Message, type Route, type Tab } from "@jackalope/core/adapter";
 import { AmqpError, replyCodes } from "./amqp-error.ts";
 import { amqpFormat } from "./mapping.ts";
 
@@ -11,11 +11,14 @@ export class ContentAssembly {
   readonly #totalBytes: number;
   #buffer: Buffer;
   #position: number;
+  readonly #tab: Tab;
 
-  constructor(header: Buffer, nativeStart: number, nativeEnd: number, bodyBytes: number) {
+  /** Throws quota-exceeded where the connection has no room. `tab` is the channel's and has nothing else. */
+  constructor(header: Buffer, nativeStart: number, nativeEnd: number, bodyBytes: number, tab: Tab) {
     this.#nativeBytes = nativeEnd - nativeStart;
     this.#totalBytes = this.#nativeBytes + bodyBytes;
-    this.#buffer = Buffer.allocUnsafeSlow(Math.min(this.#totalBytes, this.#nativeBytes + firstBodyBytes));
+    this.#tab = tab;
+    this.#buffer = this.#allocate(Math.min(this.#totalBytes, this.#nativeBytes + firstBodyBytes));
     header.copy(this.#buffer, 0, nativeStart, nativeEnd);
     this.#position = this.#nativeBytes;
   }
@@ -26,7 +29,7 @@ export class ContentAssembly {
     if (next > this.#totalBytes)
       throw new AmqpError(replyCodes.unexpectedFrame, "content body is longer than its content header says");
     if (next > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(this.#totalBytes, Math.max(next, this.#buffer.length * 2)));
+      const larger = this.#allocate(Math.min(this.#totalBytes, Math.max(next, this.#buffer.length * 2)));
       this.#buffer.copy(larger, 0, 0, this.#position);
       this.#buffer = larger;
     }
@@ -35,8 +38,14 @@ export class ContentAssembly {
     return next === this.#totalBytes;
   }
 
+  #allocate(bytes: number): Buffer {
+    this.#tab.admit(bytes - this.#tab.bytes, "the message is not taken");
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+
   /** The whole message, owned. */
   message(route: Route): Message {
+    this.#tab.settle();
     const nativeBytes = this.#nativeBytes;
     const message = new Message(route, amqpFormat, this.#buffer, 0, nativeBytes, nativeBytes, this.#totalBytes);
     message.owned = true;

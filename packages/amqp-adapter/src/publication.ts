@@ -1,4 +1,4 @@
-import { type Channel, Message, type Properties, type Route } from "@jackalope/core/adapter";
+import { type Channel, Message, type Properties, type Route, Tab } from "@jackalope/core/adapter";
 import { AmqpError, replyCodes } from "./amqp-error.ts";
 import { frameTypes } from "./codec.ts";
 import { ContentAssembly } from "./content-assembly.ts";
@@ -51,6 +51,8 @@ export class Publication {
   #route: Route | null = null;
   #mandatory = false;
   #assembly: ContentAssembly | null = null;
+  /** Pays for it. */
+  readonly #tab: Tab;
   #headerBytes: Buffer | null = null;
   #nativeStart = 0;
   #nativeEnd = 0;
@@ -59,6 +61,7 @@ export class Publication {
   constructor(channel: Channel, context: PublisherContext) {
     this.#channel = channel;
     this.#context = context;
+    this.#tab = new Tab(channel.connection.payer);
   }
 
   /** Takes the arguments of basic.publish. Throws 404 or 403 from the core, 540 for immediate. */
@@ -119,7 +122,7 @@ export class Publication {
   #gather(bytes: Buffer, start: number, end: number): boolean {
     let assembly = this.#assembly;
     if (assembly === null) {
-      assembly = new ContentAssembly(this.#headerBytes as Buffer, this.#nativeStart, this.#nativeEnd, this.#bodyBytes);
+      assembly = this.#begin(this.#headerBytes as Buffer);
       this.#assembly = assembly;
       this.#headerBytes = null;
     }
@@ -127,6 +130,16 @@ export class Publication {
     this.#assembly = null;
     this.#publish(assembly.message(this.#route as Route));
     return true;
+  }
+
+  #begin(header: Buffer): ContentAssembly {
+    return new ContentAssembly(header, this.#nativeStart, this.#nativeEnd, this.#bodyBytes, this.#tab);
+  }
+
+  /** The channel ends: what has come of a message is dropped. */
+  close(): void {
+    this.#assembly = null;
+    this.#tab.settle();
   }
 
   #refuseSize(bodyBytes: number): never {

@@ -390,6 +390,7 @@ export class Session implements FrameHandler, PublisherContext, ThrottledConnect
   /** Gives channels, consumers and unacknowledged deliveries back to the broker. Idempotent. */
   #release(): UnderWay | null {
     this.#throttle?.release();
+    for (const channel of this.#channels.values()) channel.release();
     const closing = this.#client?.close() ?? null;
     this.#channels.clear();
     this.#lastNumber = 0;

@@ -1,4 +1,6 @@
 /** The kit for protocol authors: everything an adapter needs of the core. */
+export { Payer } from "./account/payer.ts";
+export { Tab } from "./account/tab.ts";
 export { awaitOperation } from "./await-operation.ts";
 export { Broker } from "./broker.ts";
 export { ClientConnection, type ConnectionOptions } from "./client-connection.ts";

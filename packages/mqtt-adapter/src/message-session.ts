@@ -62,6 +62,8 @@ export interface MessageState {
   readonly hasInFlight: boolean;
   /** What this session's messages carry where a subscription must not get them; never 0. */
   readonly originId: number;
+  /** `received` has changed: what the session weighs is entered anew. */
+  weigh(): void;
 }
 
 /** Keeps the last message of each topic. */

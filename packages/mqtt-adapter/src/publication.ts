@@ -100,7 +100,9 @@ export class Publication {
   /** PUBREL: the client will not send the PUBLISH with this identifier again. */
   onPubrel(packetId: number): void {
     const { received, persistent } = this.#state;
-    if (!received.delete(packetId)) {
+    const known = received.delete(packetId);
+    this.#state.weigh();
+    if (!known) {
       const reason = this.#hasProperties ? reasonCodes.packetIdentifierNotFound : reasonCodes.success;
       this.#write(packetTypes.pubcomp, packetId, reason);
     } else if (!persistent) {
@@ -195,6 +197,7 @@ export class Publication {
     const result = this.#result;
     if ((result & PublishResult.rejected) !== 0) return this.#expectRefusal(packetTypes.pubrec, packetId);
     this.#state.received.add(packetId);
+    this.#state.weigh();
     if (packet.retain) lsn = Math.max(lsn, this.#retain(topic, message));
     this.#expect(packetTypes.pubrec, packetId, this.#successOf(result), lsn);
   }

@@ -1,4 +1,4 @@
-import { inSlices, type Lsn, type Message, type Timer, type VirtualHost } from "@jackalope/core/adapter";
+import { inSlices, type Lsn, type Message, Tab, type Timer, type VirtualHost } from "@jackalope/core/adapter";
 import {
   decodeRetained,
   encodeRetained,
@@ -65,6 +65,8 @@ export class RetainedStore {
   readonly #limits: RetainedLimits;
   readonly #index = new TopicIndex<RetainedEntry>();
   readonly #expiring = new Set<RetainedEntry>();
+  /** What they weigh, for the virtual host: nobody remembers who retained them. */
+  readonly #tab: Tab;
   #recordBytes = 0;
   #sequence = 0;
   #sweep: Timer | null = null;
@@ -75,6 +77,7 @@ export class RetainedStore {
     this.#host = host;
     this.exchange = exchange;
     this.#limits = limits;
+    this.#tab = new Tab(host.payer(""));
     host.records.whenCleared(() => this.clear());
     host.records.claimEach(recordKind, (topic, value) => {
       const record = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
@@ -106,11 +109,15 @@ export class RetainedStore {
     const replaced = this.#index.get(topic);
     if (replaced !== null) {
       const grownBytes = recordBytes - replaced.record.length;
-      return grownBytes <= 0 || this.bytes + grownBytes <= retainedBytesMax;
+      return grownBytes <= 0 || this.#fits(grownBytes, retainedBytesMax);
     }
     if (this.count >= retainedMessagesMax) return false;
     const newBytes = recordBytes + messageBytes + topic.split("/").length * levelBytes;
-    return this.bytes + newBytes <= retainedBytesMax;
+    return this.#fits(newBytes, retainedBytesMax);
+  }
+
+  #fits(newBytes: number, retainedBytesMax: number): boolean {
+    return this.bytes + newBytes <= retainedBytesMax && this.#tab.payer.hasRoom(newBytes);
   }
 
   /**
@@ -173,6 +180,7 @@ export class RetainedStore {
     const entry = new RetainedEntry(topic, packRecord(record), expiresAtMs, ++this.#sequence, originId);
     this.#index.set(topic, entry);
     this.#recordBytes += record.length;
+    this.#tab.set(this.bytes);
     if (expiresAtMs === 0) return;
     this.#expiring.add(entry);
     this.#watch(expiresAtMs);
@@ -182,6 +190,7 @@ export class RetainedStore {
     if (this.#index.get(topic) === null) return this.#host.store.engine.durable;
     this.#forget(topic);
     this.#index.delete(topic);
+    this.#tab.set(this.bytes);
     return this.#host.records.put(recordKind, topic, null);
   }
 

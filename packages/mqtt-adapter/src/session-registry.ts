@@ -3,6 +3,7 @@ import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import { removePacketRecords } from "./packet-records.ts";
 import { reasonCodes } from "./reason-codes.ts";
+import { sessionBytes } from "./session-bytes.ts";
 import type { Session } from "./session.ts";
 import { forgetSession } from "./session-record.ts";
 import { restoreSessions } from "./session-restore.ts";
@@ -102,6 +103,7 @@ export class SessionRegistry {
     // [MQTT-3.1.3-9] a will that was waiting is not sent any more.
     state.will = will;
     state.willDueAtMs = 0;
+    state.weigh();
     this.#schedule(state);
     return { state, present, lsn: state.save() };
   }
@@ -129,6 +131,7 @@ export class SessionRegistry {
     state.disconnectedAtMs = nowMs;
     // [MQTT-3.14.4-3]
     if (!wantsWill) state.will = null;
+    state.weigh();
     if (state.will !== null) state.willDueAtMs = nowMs + state.will.delaySeconds * 1000;
     state.inFlightReturned();
     this.#goOn(state);
@@ -157,6 +160,10 @@ export class SessionRegistry {
       const text = `the virtual host has ${limits.sessionsMax} sessions already`;
       throw new MqttError(reasonCodes.quotaExceeded, "MQTT-3.1.4-2", text);
     }
+    const payer = host.payer(userName);
+    // One that ends with its connection is no more of a definition than that.
+    if (persistent) payer.admitDefinition(sessionBytes(clientId), "the session is not made");
+    else payer.admit(sessionBytes(clientId), "the session is not made");
     const state = new SessionState({ clientId, host, persistent, userName });
     this.#states.set(clientId, state);
     return state;
@@ -197,6 +204,7 @@ export class SessionRegistry {
     const { will } = state;
     state.will = null;
     state.willDueAtMs = 0;
+    state.weigh();
     if (will === null) return;
     const { host, publishWill } = this.#parts;
     const { ownership } = host.store;
@@ -219,6 +227,7 @@ export class SessionRegistry {
       this.#sendWill(state);
       state.ended = true;
       endSubscriptions(state, shared);
+      state.weigh();
       if (!state.persistent) return;
       removePacketRecords(state);
       forgetSession(state);

@@ -22,6 +22,7 @@ export function restoreSessions(host: VirtualHost, shared: SharedQueues): Map<st
     else if (!unread.includes(clientId)) host.records.put(subscriptionRecordKind, name, null);
   });
   restorePacketRecords(host, (clientId) => states.get(clientId), unread);
+  for (const state of states.values()) state.weigh();
   // Nobody knows whose queues those are that stand in records which cannot be read.
   if (unread.length === 0 && unreadSubscriptions.length === 0) shared.sweep();
   return states;
@@ -37,5 +38,6 @@ function restoreSession(host: VirtualHost, clientId: string, value: Uint8Array):
   state.queue = host.queues.get(state.queueName) ?? null;
   // Stored by a version that did not know of it.
   if (state.queue !== null) state.queue.reservedFor ??= record.user;
+  state.weigh();
   return state;
 }

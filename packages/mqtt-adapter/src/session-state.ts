@@ -1,8 +1,10 @@
-import type { Lsn, Queue, Timer, VirtualHost } from "@jackalope/core/adapter";
+import { type Lsn, type Queue, Tab, type Timer, type VirtualHost } from "@jackalope/core/adapter";
 import { InFlight } from "./in-flight.ts";
+import { receivedBytesEach, sessionBytes, subscriptionBytes, willBytes } from "./session-bytes.ts";
 import type { Session } from "./session.ts";
 import { SessionFeeds } from "./session-feeds.ts";
 import { storeSession } from "./session-record.ts";
+import type { Subscription } from "./subscription.ts";
 import { SubscriptionSet } from "./subscription-set.ts";
 import type { Will } from "./will.ts";
 
@@ -53,6 +55,9 @@ export class SessionState {
   timer: Timer | null = null;
   /** True once the session is over for good. */
   ended = false;
+  /** What it weighs, for the user who made it. */
+  readonly #tab: Tab;
+  #subscriptionBytes = 0;
   #subscriptions: SubscriptionSet | null = null;
   #received: Set<number> | null = null;
   #inFlight: InFlight | null = null;
@@ -63,6 +68,7 @@ export class SessionState {
     this.host = options.host;
     this.persistent = options.persistent;
     this.userName = options.userName;
+    this.#tab = new Tab(options.host.payer(options.userName));
   }
 
   /** The name of the queue of its own subscriptions. */
@@ -82,6 +88,36 @@ export class SessionState {
 
   get subscriptions(): SubscriptionSet {
     return (this.#subscriptions ??= new SubscriptionSet());
+  }
+
+  /** Throws quota-exceeded where there is no room for a subscription that is new, or memory is low. */
+  admit(subscription: Subscription): void {
+    this.#tab.payer.admitDefinition(subscriptionBytes(subscription), `cannot subscribe to '${subscription.filter}'`);
+  }
+
+  /** Adds a subscription in place of the one with the same filter. */
+  addSubscription(subscription: Subscription): void {
+    if (this.subscriptions.get(subscription.filter) === undefined) {
+      this.#subscriptionBytes += subscriptionBytes(subscription);
+    }
+    this.subscriptions.set(subscription);
+    this.weigh();
+  }
+
+  /** Removes and returns the subscription with this filter. */
+  deleteSubscription(filter: string): Subscription | undefined {
+    const subscription = this.subscriptions.delete(filter);
+    if (subscription === undefined) return undefined;
+    this.#subscriptionBytes -= subscriptionBytes(subscription);
+    this.weigh();
+    return subscription;
+  }
+
+  /** Enters what it weighs by now, nothing once it has ended: after every change of it. */
+  weigh(): void {
+    if (this.ended) return this.#tab.settle();
+    const packetIds = this.#received === null ? 0 : this.#received.size * receivedBytesEach;
+    this.#tab.set(sessionBytes(this.clientId) + this.#subscriptionBytes + willBytes(this.will) + packetIds);
   }
 
   /** Packet identifiers of QoS 2 publishes whose PUBREL has not come. */

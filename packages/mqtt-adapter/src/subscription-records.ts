@@ -33,7 +33,7 @@ export function restoreSubscription(
   shared: SharedQueues,
 ): void {
   const record = JSON.parse(Buffer.from(value).toString()) as SubscriptionRecord;
-  state.subscriptions.set({ filter, ...record });
+  state.addSubscription({ filter, ...record });
   if (record.shared !== null) shared.join(filter, state);
 }
 
@@ -45,7 +45,7 @@ export function endSubscriptions(state: SessionState, shared: SharedQueues): Lsn
   return state.host.store.atomic(() => {
     state.cancelFeeds();
     for (const { filter, shared: sharedFilter } of [...state.subscriptions]) {
-      state.subscriptions.delete(filter);
+      state.deleteSubscription(filter);
       if (sharedFilter !== null) shared.leave(filter, state);
       if (state.persistent) forgetSubscription(state, filter);
     }

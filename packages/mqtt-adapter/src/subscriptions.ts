@@ -180,7 +180,10 @@ export class Subscriptions {
       // Throws where it only looks like one.
       if (subscription.shared === null) parseSharedFilter(subscription.filter);
       checkTopicFilter(subscription.shared?.filter ?? subscription.filter);
-      if (isNew) this.#countNew(subscription.filter);
+      if (isNew) {
+        this.#countNew(subscription.filter);
+        state.admit(subscription);
+      }
       if (subscription.shared !== null) await this.#bindShared(subscription);
       else if (noQueue !== null) return { subscription, error: noQueue, isNew, sequenceMax };
       else {
@@ -216,7 +219,7 @@ export class Subscriptions {
 
   async #store(subscription: Subscription): Promise<void> {
     const { state } = this.#parts;
-    state.subscriptions.set(subscription);
+    state.addSubscription(subscription);
     if (state.persistent) await state.host.store.whenDurable(storeSubscription(state, subscription));
   }
 
@@ -227,7 +230,7 @@ export class Subscriptions {
   /** Returns the Lsn at which it is durable, null where there was no such subscription. */
   #remove(filter: string): Lsn | null {
     const { state, shared } = this.#parts;
-    const subscription = state.subscriptions.delete(filter);
+    const subscription = state.deleteSubscription(filter);
     if (subscription === undefined) return null;
     return state.host.store.atomic(() => {
       state.cancelFeed(filter);

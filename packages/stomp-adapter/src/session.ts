@@ -159,7 +159,7 @@ export class Session implements FrameHandler, ChannelSink {
     this.state = "running";
     const channel = client.openChannel(this);
     const subscriptions = new Subscriptions(this, client);
-    const transactions = new Transactions(this.wire.host.limits.transactionsMax, client.broker.limits);
+    const transactions = new Transactions(this.wire.host.limits.transactionsMax, client.broker.limits, client.payer);
     const publication = new Publication(this, client, channel, subscriptions, transactions);
     this.#parts = { client, channel, publication, subscriptions, transactions };
     this.send("CONNECTED", [

@@ -1,4 +1,4 @@
-import { type Limits, Transaction } from "@jackalope/core/adapter";
+import { type Limits, type Payer, Transaction } from "@jackalope/core/adapter";
 import type { FrameHead } from "./frame-head.ts";
 import { headerNames } from "./header-names.ts";
 import { StompError } from "./stomp-error.ts";
@@ -7,9 +7,11 @@ import { StompError } from "./stomp-error.ts";
 export class Transactions {
   readonly #transactionsMax: number;
   readonly #limits: Limits;
+  readonly #payer: Payer;
   readonly #open = new Map<string, Transaction>();
 
-  constructor(transactionsMax: number, limits: Limits) {
+  constructor(transactionsMax: number, limits: Limits, payer: Payer) {
+    this.#payer = payer;
     this.#transactionsMax = transactionsMax;
     this.#limits = limits;
   }
@@ -21,7 +23,7 @@ export class Transactions {
     if (this.#open.size >= this.#transactionsMax) {
       throw badTransaction(`More than ${this.#transactionsMax} open transactions are not allowed\n`);
     }
-    this.#open.set(name, new Transaction(this.#limits));
+    this.#open.set(name, new Transaction(this.#limits, this.#payer));
   }
 
   /** COMMIT or ABORT: the transaction that the frame names, which is open no more. */

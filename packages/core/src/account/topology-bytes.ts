@@ -30,6 +30,11 @@ export const connectionBytes = 12_000;
 /** A remembered route, its key aside. */
 const routeBytesEach = 400;
 
+/** A message that waits for its commit, its bytes aside. */
+export const bufferedPublishBytes = 400;
+/** An acknowledgement that waits for its commit. */
+export const bufferedSettlementBytes = 100;
+
 /** Text: a string of one byte a character where it is ASCII, of two where it is not. Never less than that. */
 function textBytes(text: string): number {
   return Buffer.byteLength(text);

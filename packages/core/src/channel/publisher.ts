@@ -74,7 +74,7 @@ export class Publisher implements DurabilityWaiter, TurnTask {
     if (this.#confirms !== null) {
       throw new BrokerError("precondition-failed", "cannot switch from confirm to tx mode");
     }
-    this.#transaction ??= new Transaction(this.host.store.limits);
+    this.#transaction ??= new Transaction(this.host.store.limits, this.#connection.payer);
   }
 
   /** Publishes as the mode has it. */

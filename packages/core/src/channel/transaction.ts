@@ -1,3 +1,6 @@
+import type { Payer } from "../account/payer.ts";
+import { Tab } from "../account/tab.ts";
+import { bufferedPublishBytes, bufferedSettlementBytes } from "../account/topology-bytes.ts";
 import { BrokerError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
@@ -31,9 +34,11 @@ export class Transaction {
   #publishes: BufferedPublish[] = [];
   #settlements: BufferedSettlement[] = [];
   #bytes = 0;
+  readonly #tab: Tab;
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, payer: Payer) {
     this.#limits = limits;
+    this.#tab = new Tab(payer);
   }
 
   /** Publishes that wait for the commit. */
@@ -41,19 +46,24 @@ export class Transaction {
     return this.#publishes.length;
   }
 
-  /** Buffers a publish. Throws resource-error beyond `transactionOperationsMax` and `transactionBytesMax`. */
+  /**
+   * Buffers a publish. Throws resource-error beyond `transactionOperationsMax` and `transactionBytesMax`, quota-exceeded
+   * where the connection has no room.
+   */
   publish(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): void {
     this.#bytes += message.sizeBytes;
     const { transactionOperationsMax, transactionBytesMax } = this.#limits;
     if (this.#publishes.length >= transactionOperationsMax || this.#bytes > transactionBytesMax) {
       throw new BrokerError("resource-error", "transaction is larger than the broker allows");
     }
+    this.#tab.admit(bufferedPublishBytes + message.sizeBytes, "the transaction takes no more");
     message.own();
     this.#publishes.push({ route, message, mandatory, extraRoutes });
   }
 
   /** Buffers a settlement; the entry has left the channel's ledger and waits here. */
   settle(settlements: Settlements, tag: number, entry: QueueEntry, kind: SettlementKind): void {
+    this.#tab.add(bufferedSettlementBytes);
     this.#settlements.push({ settlements, tag, entry, kind });
   }
 
@@ -92,6 +102,8 @@ export class Transaction {
     }
   }
 
+  // Publishes are taken first, settlements last.
+
   /** Forgets everything buffered; the deliveries are out again. */
   rollback(): void {
     this.#takePublishes();
@@ -108,6 +120,7 @@ export class Transaction {
   #takeSettlements(): readonly BufferedSettlement[] {
     const settlements = this.#settlements;
     this.#settlements = [];
+    this.#tab.settle();
     return settlements;
   }
 }

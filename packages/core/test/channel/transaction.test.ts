@@ -10,7 +10,7 @@ let transaction: Transaction;
 beforeEach(async () => {
   broker = await TestBroker.open();
   channel = broker.channel();
-  transaction = new Transaction(broker.broker.limits);
+  transaction = new Transaction(broker.broker.limits, broker.client.payer);
   await broker.queue("q");
 });
 
