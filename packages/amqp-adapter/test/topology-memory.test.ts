@@ -56,7 +56,7 @@ describe("memory that a connection has open", () => {
     const { broker, client } = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 3 * mebibyte } });
     const publisher = await client();
     await declare(publisher, "q");
-    await publisher.call(2, channelOpen, { outOfBand: "" } as never, channelOpenOk);
+    await publisher.call(2, channelOpen, { outOfBand: "" }, channelOpenOk);
     publisher.send(unfinished(1, 16 * mebibyte, 2 * mebibyte), unfinished(2, 16 * mebibyte, 2 * mebibyte));
     const refused = await publisher.expect(channelClose);
     expect([refused.replyCode, refused.replyText]).toEqual([
