@@ -115,6 +115,8 @@ export class ClientConnection implements QueueOwner {
   async declareExchange(name: string, spec: ExchangeSpec): Promise<void> {
     requireNamed(name);
     this.#require("configure", "exchange", name);
+    const leaving = this.virtualHost.topology.whenGone(resourceName("exchange", name, this.virtualHost.name));
+    if (leaving !== undefined) await leaving;
     if (!this.virtualHost.exchanges.has(name)) {
       requireUnreserved("exchange", name);
       const alternate = findField(spec.arguments, "alternate-exchange");
@@ -144,7 +146,10 @@ export class ClientConnection implements QueueOwner {
     if (ifUnused && exchange.bindings.size > 0) {
       throw new BrokerError("precondition-failed", `${title} in use`);
     }
-    await this.#done(this.virtualHost.topology.removeExchange(exchange));
+    const { topology } = this.virtualHost;
+    const lsn = topology.removeExchange(exchange);
+    await topology.whenGone(exchange.title);
+    await this.#done(lsn);
   }
 
   /** Declares, or checks that an existing queue was declared the same. An empty name asks for one made by the broker. */
@@ -156,6 +161,8 @@ export class ClientConnection implements QueueOwner {
     }
     const actual = name === "" ? newName("amq.gen-") : name;
     this.#require("configure", "queue", actual);
+    const leaving = host.topology.whenGone(resourceName("queue", actual, host.name));
+    if (leaving !== undefined) await leaving;
     const existing = host.queues.get(actual);
     if (existing !== undefined) {
       // Shared and declared exclusive, or the reverse, is "locked" too: RabbitMQ compares owners before flags.
@@ -195,25 +202,32 @@ export class ClientConnection implements QueueOwner {
     if (ifUnused && queue.consumerCount > 0) throw new BrokerError("precondition-failed", `${queue.title} in use`);
     if (ifEmpty && queue.readyCount > 0) throw new BrokerError("precondition-failed", `${queue.title} not empty`);
     const count = queue.readyCount;
-    const { lsn, consumers } = this.virtualHost.topology.detachQueue(queue);
+    const { topology } = this.virtualHost;
+    const { lsn, consumers } = topology.detachQueue(queue);
+    await topology.whenGone(queue.title);
     await this.#done(lsn);
     // The client that asked gets its answer before the cancellations: py-amqp takes them for a failure of the call.
-    const tell = (): void => {
-      for (const consumer of consumers) consumer.channel.queueDeleted(consumer);
-    };
-    if (consumers.length > 0) this.virtualHost.turn.storageDirty({ endTurn: tell });
+    if (consumers.length > 0) this.virtualHost.turn.storageDirty({ endTurn: () => topology.tell(consumers) });
     return count;
   }
 
   /** Drops the ready messages. Resolves with their number when they will not come back. */
   async purgeQueue(name: string): Promise<number> {
     const queue = this.readableQueue(name);
+    const { store, turn } = this.virtualHost;
     let count = 0;
-    await this.#done(
-      this.virtualHost.store.atomic(() => {
-        count = queue.purge();
-      }),
-    );
+    let settling: void | Promise<void> = undefined;
+    // Few of them survive a crash together or not at all; of many the oldest go first.
+    let lsn = store.atomic(() => {
+      const purge = queue.beginPurge();
+      ({ count } = purge);
+      settling = inSlices(turn, purge.settling);
+    });
+    if (settling instanceof Promise) {
+      await settling;
+      lsn = store.atomic(() => {});
+    }
+    await this.#done(lsn);
     return count;
   }
 

@@ -10,6 +10,7 @@ import { checkHeadersArguments } from "./exchange/headers-condition.ts";
 import { Queue, type QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
+import { inSlices, type Steps } from "./long-act.ts";
 import type { Lsn } from "./storage-engine.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -24,6 +25,8 @@ const noWrite: Lsn = 0;
 export class Topology {
   readonly #host: VirtualHost;
   #bindingCount = 0;
+  /** What was removed and has so much that it is not all out yet, by title. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(host: VirtualHost) {
     this.#host = host;
@@ -63,16 +66,61 @@ export class Topology {
     return exchange;
   }
 
+  /**
+   * Removes an exchange with its bindings. It is gone at once, and the Lsn says when for good; very many bindings are taken
+   * out in later turns, and after a crash at the start.
+   */
   removeExchange(exchange: Exchange): Lsn {
     if (exchange.deleted) return noWrite;
-    exchange.deleted = true;
-    return this.#host.store.atomic(() => {
-      for (const binding of [...exchange.bindings.values(), ...exchange.incoming]) this.#unlink(binding);
-      this.#host.exchanges.delete(exchange.name);
-      exchange.payer?.release(exchange.accountedBytes);
-      this.#host.topologyVersion++;
-      if (exchange.durable) this.#host.store.put(exchangeKey(this.#host.name, exchange.name), null);
+    return this.#remove(exchange.title, () => {
+      this.#forgetExchange(exchange);
+      return this.#emptying([exchange]);
     });
+  }
+
+  #forgetExchange(exchange: Exchange): void {
+    exchange.deleted = true;
+    this.#host.exchanges.delete(exchange.name);
+    exchange.payer?.release(exchange.accountedBytes);
+    this.#host.topologyVersion++;
+    if (exchange.durable) this.#host.store.put(exchangeKey(this.#host.name, exchange.name), null);
+  }
+
+  /** Resolves when nothing is left of a queue or an exchange of this title that was removed; undefined where nothing is. */
+  whenGone(title: string): Promise<void> | undefined {
+    return this.#leaving.get(title);
+  }
+
+  /** What `begin` does, and the first steps that it returns, survive a crash together; the rest follows in later turns. */
+  #remove(title: string, begin: () => Steps): Lsn {
+    const { store, turn } = this.#host;
+    let rest: void | Promise<void> = undefined;
+    const lsn = store.atomic(() => {
+      rest = inSlices(turn, begin());
+    });
+    if (rest instanceof Promise) {
+      const leaving = rest.finally(() => {
+        if (this.#leaving.get(title) === leaving) this.#leaving.delete(title);
+      });
+      this.#leaving.set(title, leaving);
+      store.containment.watch("background", leaving);
+    }
+    return lsn;
+  }
+
+  /** Takes out one binding of these exchanges, which are deleted, in each step, and what the last ones take with them. */
+  *#emptying(deleted: Exchange[]): Generator<void, void> {
+    for (let exchange = deleted.pop(); exchange !== undefined; exchange = deleted.pop()) {
+      yield* this.#unlinking(exchange.bindings.values(), deleted);
+      yield* this.#unlinking(exchange.incoming, deleted);
+    }
+  }
+
+  *#unlinking(bindings: Iterable<Binding>, deleted: Exchange[]): Generator<void, void> {
+    for (const binding of bindings) {
+      this.#unlink(binding, deleted);
+      yield;
+    }
   }
 
   /** Throws precondition-failed where an existing queue was declared differently; the owner is the caller's business. */
@@ -118,25 +166,47 @@ export class Topology {
   /** Removes a queue with its messages and bindings; its consumers are told. */
   removeQueue(queue: Queue): Lsn {
     const { lsn, consumers } = this.detachQueue(queue);
-    for (const consumer of consumers) consumer.channel.queueDeleted(consumer);
+    this.tell(consumers);
     return lsn;
+  }
+
+  /** Tells consumers that their queue is gone. */
+  tell(consumers: readonly Consumer[]): void {
+    const { turn, store } = this.#host;
+    const telling = inSlices(
+      turn,
+      (function* () {
+        for (const consumer of consumers) {
+          consumer.channel.queueDeleted(consumer);
+          yield;
+        }
+      })(),
+    );
+    if (telling instanceof Promise) store.containment.watch("background", telling);
   }
 
   /** As `removeQueue`, but it leaves it to the caller to tell the consumers, which are no longer the queue's. */
   detachQueue(queue: Queue): { readonly lsn: Lsn; readonly consumers: readonly Consumer[] } {
     if (queue.deleted) return { lsn: noWrite, consumers: [] };
     const host = this.#host;
-    const lsn = host.store.atomic(() => {
-      for (const binding of [...queue.incoming]) this.#unlink(binding);
+    const lsn = this.#remove(queue.title, () => {
       host.queues.delete(queue.name);
       queue.payer.release(queue.accountedBytes);
       host.topologyVersion++;
-      queue.purge();
       if (queue.durable && !queue.exclusive) host.store.put(queueKey(host.name, queue.name), null);
+      const { settling } = queue.beginPurge();
+      queue.retire();
+      return this.#clearing(queue, settling);
     });
-    queue.retire();
     host.queueRemoved(queue);
     return { lsn, consumers: queue.consumers.removeAll() };
+  }
+
+  *#clearing(queue: Queue, settling: Generator<void, void>): Generator<void, void> {
+    const deleted: Exchange[] = [];
+    yield* this.#unlinking(queue.incoming, deleted);
+    yield* this.#emptying(deleted);
+    yield* settling;
   }
 
   /** Binds. The source is looked for first, so it is the one named where both are missing. Repeating is fine. */
@@ -183,7 +253,11 @@ export class Topology {
     const id = bindingId(destinationKind, destination, routingKey, spec.arguments);
     const binding = this.#host.exchange(source)?.bindings.get(id);
     if (binding === undefined) return noWrite;
-    return this.#host.store.atomic(() => this.#unlink(binding));
+    return this.#remove(binding.source.title, () => {
+      const deleted: Exchange[] = [];
+      this.#unlink(binding, deleted);
+      return this.#emptying(deleted);
+    });
   }
 
   #ends(spec: BindingSpec): { source: Exchange; destination: Destination } {
@@ -195,8 +269,8 @@ export class Topology {
     return { source, destination };
   }
 
-  /** Takes one binding out; the last one takes an auto-delete source with it. */
-  #unlink(binding: Binding): void {
+  /** Takes one binding out; the last one takes an auto-delete source with it, whose own bindings are the caller's to take. */
+  #unlink(binding: Binding, deleted: Exchange[]): void {
     const { source } = binding;
     if (!source.bindings.delete(binding.id)) return;
     source.matcher.remove(binding);
@@ -205,7 +279,9 @@ export class Topology {
     this.#bindingCount--;
     this.#host.topologyVersion++;
     if (binding.durable) this.#host.store.put(bindingKey(this.#host.name, binding), null);
-    if (source.autoDelete && source.bindings.size === 0) this.removeExchange(source);
+    if (!source.autoDelete || source.deleted || source.bindings.size > 0) return;
+    this.#forgetExchange(source);
+    deleted.push(source);
   }
 }
 

@@ -165,7 +165,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     const queues = new Set<Queue>();
     if (matcher instanceof TopicMatcher) {
       matcher.matchTopic(topic, (destination) => {
-        if (destination.kind === "queue") queues.add(destination);
+        if (destination.kind === "queue" && !destination.deleted) queues.add(destination);
       });
     }
     return [...queues];

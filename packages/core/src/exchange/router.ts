@@ -75,6 +75,8 @@ function follow(
   }
   let led = false;
   const found = (destination: Destination): void => {
+    // Its bindings are being taken out.
+    if (destination.deleted) return;
     led = true;
     if (destination.kind === "queue") into.queues.add(destination);
     else pending.push(destination);

@@ -47,7 +47,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   readonly stores: boolean;
   /** This queue's id alone, so that the usual append allocates nothing. */
   readonly idList: readonly number[];
-  readonly ready: ReadyMessages;
+  ready: ReadyMessages;
   readonly consumers: ConsumerSet;
   /** The way of delivery while a consumer takes certain messages only. */
   readonly filtered: FilteredDispatch;
@@ -103,7 +103,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.#host = host;
     this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
     this.parked = new ParkedMessages(this, host);
-    this.ready = new ReadyMessages(this, options.priorityMax, host.store, host.logger);
+    this.ready = this.#newReady();
     this.bounds = new QueueBounds(this);
     this.expiry = new ExpiryWatch(this, host.store.clock, options.messageTtlMs);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
@@ -411,14 +411,27 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
 
   /** Drops all ready messages and returns how many there were. Unacknowledged ones stay with their consumers. */
   purge(): number {
+    const { count, settling } = this.beginPurge();
+    while (settling.next().done !== true);
+    return count;
+  }
+
+  /** As `purge`, in steps: the messages are not ready from now on, and each step settles one. */
+  beginPurge(): { readonly count: number; readonly settling: Generator<void, void> } {
     if (this.late !== null) this.catchUp();
-    const count = this.ready.count;
-    this.ready.clear();
+    const doomed = this.ready;
+    this.ready = this.#newReady();
     for (const lsn of this.parked.takeAll()) this.settleStored(lsn);
+    const { count } = doomed;
     this.#host.totals.dropped.purged += count;
+    this.filtered.noteChange();
     // Whoever waited for a page learns that it will not come.
     this.pagedIn();
-    return count;
+    return { count, settling: doomed.clearing() };
+  }
+
+  #newReady(): ReadyMessages {
+    return new ReadyMessages(this, this.options.priorityMax, this.#host.store, this.#host.logger);
   }
 
   /** Ends the queue's timers; the virtual host has taken it out of every list. */

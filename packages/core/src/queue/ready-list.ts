@@ -145,17 +145,18 @@ export class ReadyList {
     return answer === "enough" ? 0 : leftMax - left;
   }
 
-  /** Empties the list and settles each message. */
-  clear(): void {
+  /** Empties the list, which nobody else uses any more, and settles one message in each step. */
+  *clearing(): Generator<void, void> {
     const queue = this.#queue;
-    for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) queue.settle(entry);
-    this.#weighWindow(-this.#windowBytes, -this.#window.count);
-    for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) queue.settle(entry);
-    for (const row of this.#incoming) this.#settleRow(row);
     // A read under way finds another array here and drops what it brings.
+    const incoming = this.#incoming;
     this.#incoming = [];
-    for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) this.#settleRow(row);
     this.#bodyBytes = 0;
+    this.#weighWindow(-this.#windowBytes, -this.#window.count);
+    for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) yield queue.settle(entry);
+    for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) yield queue.settle(entry);
+    for (const row of incoming) yield this.#settleRow(row);
+    for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) yield this.#settleRow(row);
   }
 
   #settleRow(row: IncomingRow): void {

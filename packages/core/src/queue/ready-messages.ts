@@ -78,11 +78,9 @@ export class ReadyMessages {
     return this.#lists;
   }
 
-  clear(): void {
-    for (const list of this.#lists) list.clear();
-    if (this.#only !== null) return;
-    this.#lists = [];
-    this.#priorities = [];
+  /** Settles one message in each step; nobody else uses them any more. */
+  *clearing(): Generator<void, void> {
+    for (const list of this.#lists) yield* list.clearing();
   }
 
   #listFor(priority: number): ReadyList {
