@@ -216,13 +216,14 @@ export class ClientConnection implements QueueOwner {
     const queue = this.readableQueue(name);
     const { store, turn } = this.virtualHost;
     let count = 0;
-    let settling: void | Promise<void> = undefined;
+    const begun: (void | Promise<void>)[] = [];
     // Few of them survive a crash together or not at all; of many the oldest go first.
     let lsn = store.atomic(() => {
       const purge = queue.beginPurge();
       ({ count } = purge);
-      settling = inSlices(turn, purge.settling);
+      begun.push(inSlices(turn, purge.settling));
     });
+    const [settling] = begun;
     if (settling instanceof Promise) {
       await settling;
       lsn = store.atomic(() => {});

@@ -94,10 +94,11 @@ export class Topology {
   /** What `begin` does, and the first steps that it returns, survive a crash together; the rest follows in later turns. */
   #remove(title: string, begin: () => Steps): Lsn {
     const { store, turn } = this.#host;
-    let rest: void | Promise<void> = undefined;
+    const begun: (void | Promise<void>)[] = [];
     const lsn = store.atomic(() => {
-      rest = inSlices(turn, begin());
+      begun.push(inSlices(turn, begin()));
     });
+    const [rest] = begun;
     if (rest instanceof Promise) {
       const leaving = rest.finally(() => {
         if (this.#leaving.get(title) === leaving) this.#leaving.delete(title);
