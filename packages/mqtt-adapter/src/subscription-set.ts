@@ -20,6 +20,8 @@ const unasked: Match = { qos: 2, noLocal: false, retainAsPublished: false, ident
 
 /** Routes whose match is remembered; all are forgotten when there are more. */
 const matchesMax = 1024;
+/** Routes with a longer key are not remembered, so that this is bounded in bytes too. */
+const matchKeyLengthMax = 1024;
 
 /** The subscriptions of one session, by filter. Shared ones take no part in matching: each has a queue of its own. */
 export class SubscriptionSet {
@@ -99,6 +101,7 @@ export class SubscriptionSet {
     const match = matchOf(this.#find(topicOf(message)));
     // A route that came from the store does not know the exact topic: what holds for one of its messages holds for it alone.
     if (route.topic === null && exactTopicOf(message) !== null) return match;
+    if (route.routingKey.length > matchKeyLengthMax) return match;
     if (this.#matches === null || this.#matches.size >= matchesMax) this.#matches = new Map();
     this.#matches.set(route, match);
     return match;

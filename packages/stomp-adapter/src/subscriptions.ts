@@ -31,6 +31,9 @@ const replyQueueSpec = { durable: false, exclusive: true, autoDelete: true, argu
 /** Over all connections, so that a message tells from which it came. */
 let lastOriginId = 0;
 
+/** Memory of a parsed selector for each of its characters, about: a comparison of seven is a tree of three nodes. */
+const selectorCharacterBytes = 50;
+
 /** The subscriptions of one connection, with the acknowledgements of what they delivered. */
 export class Subscriptions {
   /** What this connection's messages carry once a subscription must not get them; 0 before. */
@@ -203,6 +206,7 @@ export class Subscriptions {
       exclusive: false,
       arguments: consumerTable(headers),
       filter,
+      heldBytes: (headers.get("selector")?.length ?? 0) * selectorCharacterBytes,
     });
     this.#byKey.set(spec.key, subscription);
     this.#byNumber.set(spec.number, subscription);
