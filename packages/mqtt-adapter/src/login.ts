@@ -53,15 +53,14 @@ export class Login {
       this.#checkWill(client, asked);
       const will = asked === null || client.origin === null ? asked : willWithOrigin(asked, client.origin);
       const home = host.home(client.virtualHost);
-      for (let free = home.sessions.whenFree(clientId, user.name); free !== undefined; ) {
+      const request = { clientId, userName: user.name, cleanStart: packet.clean, expirySeconds, will };
+      for (let free = home.sessions.whenFree(request); free !== undefined; free = home.sessions.whenFree(request)) {
         await free;
-        free = home.sessions.whenFree(clientId, user.name);
       }
       if (session.phase !== "authenticating") {
         client.close();
         return;
       }
-      const request = { clientId, userName: user.name, cleanStart: packet.clean, expirySeconds, will };
       const opened = home.sessions.open(session, request);
       session.entered(client, home, opened.state);
       ({ present, lsn } = opened);

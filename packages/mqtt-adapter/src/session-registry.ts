@@ -1,4 +1,4 @@
-import type { Logger, Lsn, VirtualHost } from "@jackalope/core/adapter";
+import { inSlices, type Logger, type Lsn, type VirtualHost } from "@jackalope/core/adapter";
 import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import { removePacketRecords } from "./packet-records.ts";
@@ -9,7 +9,7 @@ import { forgetSession } from "./session-record.ts";
 import { restoreSessions } from "./session-restore.ts";
 import { SessionState } from "./session-state.ts";
 import type { SharedQueues } from "./shared-queues.ts";
-import { endSubscriptions } from "./subscription-records.ts";
+import { endingSubscriptions } from "./subscription-records.ts";
 import type { Will } from "./will.ts";
 
 /** What CONNECT says of the session. */
@@ -50,6 +50,8 @@ export interface SessionRegistryParts {
 export class SessionRegistry {
   readonly #parts: SessionRegistryParts;
   readonly #states: Map<string, SessionState>;
+  /** Sessions that have ended and have subscriptions left to take out, by client id. */
+  readonly #ending = new Map<string, Promise<void>>();
   /** The virtual host is gone. */
   #cleared = false;
 
@@ -87,14 +89,9 @@ export class SessionRegistry {
    * many sessions.
    */
   open(session: Session, request: SessionRequest): OpenedSession {
-    const { clientId, userName, cleanStart, expirySeconds, will } = request;
-    if (this.whenFree(clientId, userName) !== undefined) throw new Error("the session is not free yet");
+    const { clientId, userName, expirySeconds, will } = request;
+    if (this.whenFree(request) !== undefined) throw new Error("the session is not free yet");
     let state = this.#states.get(clientId);
-    // [MQTT-3.1.2-4]; and what another user subscribed to is not for this one to read.
-    if (state !== undefined && (cleanStart || state.userName !== userName)) {
-      this.#end(state);
-      state = undefined;
-    }
     const present = state !== undefined;
     if (state === undefined) state = this.#make(clientId, userName, expirySeconds > 0);
     state.session = session;
@@ -109,18 +106,23 @@ export class SessionRegistry {
   }
 
   /**
-   * Sends away another connection with this client id. A promise where that has much to give back: what `open` asks for is
-   * to be asked for again then. Throws 0x85 where the client id is another user's.
+   * Sends away another connection with this client id, and ends a session that is not to go on. A promise where that has
+   * much to give back: ask again then, and `open` when there is none. Throws 0x85 where the client id is another user's.
    */
-  whenFree(clientId: string, userName: string): Promise<void> | undefined {
+  whenFree(request: SessionRequest): Promise<void> | undefined {
+    const { clientId, userName, cleanStart } = request;
     const known = this.#states.get(clientId);
-    if (known === undefined) return undefined;
+    if (known === undefined) return this.#ending.get(clientId);
     if (!this.#parts.mayTakeOver(known.userName, userName)) {
       throw new MqttError(reasonCodes.clientIdentifierNotValid, "MQTT-3.1.3-8", "the client id is another user's");
     }
     // [MQTT-3.1.4-3]
     known.session?.takenOver();
-    return known.leaving ?? undefined;
+    if (known.leaving !== null) return known.leaving;
+    // [MQTT-3.1.2-4]; and what another user subscribed to is not for this one to read.
+    const goesOn = !cleanStart && known.userName === userName;
+    if (!goesOn && this.#states.get(clientId) === known) this.#end(known);
+    return this.#ending.get(clientId);
   }
 
   /** The connection of a session is gone, and everything that it had from the broker is given back. */
@@ -222,15 +224,21 @@ export class SessionRegistry {
     state.timer?.cancel();
     state.timer = null;
     this.#states.delete(state.clientId);
+    const begun: (void | Promise<void>)[] = [];
     host.store.atomic(() => {
       // 3.1.3.2.2: the will is sent at the latest when the session ends.
       this.#sendWill(state);
       state.ended = true;
-      endSubscriptions(state, shared);
-      state.weigh();
-      if (!state.persistent) return;
-      removePacketRecords(state);
-      forgetSession(state);
+      if (state.persistent) {
+        removePacketRecords(state);
+        forgetSession(state);
+      }
+      begun.push(inSlices(host.turn, endingSubscriptions(state, shared)));
     });
+    const [rest] = begun;
+    if (!(rest instanceof Promise)) return;
+    const ending = rest.finally(() => this.#ending.delete(state.clientId));
+    this.#ending.set(state.clientId, ending);
+    host.store.containment.watch("session", ending);
   }
 }

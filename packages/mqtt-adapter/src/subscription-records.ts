@@ -38,19 +38,19 @@ export function restoreSubscription(
 }
 
 /**
- * A session ends: its queue goes with the messages in it, and so do its subscriptions. Returns the Lsn at which that is
- * durable.
+ * A session ends: its queue goes with the messages in it, and so do its subscriptions, one in each step. The record of the
+ * session is gone already, so a start after a crash in between removes the rest.
  */
-export function endSubscriptions(state: SessionState, shared: SharedQueues): Lsn {
-  return state.host.store.atomic(() => {
-    state.cancelFeeds();
-    for (const { filter, shared: sharedFilter } of [...state.subscriptions]) {
-      state.deleteSubscription(filter);
-      if (sharedFilter !== null) shared.leave(filter, state);
-      if (state.persistent) forgetSubscription(state, filter);
-    }
-    const { queue } = state;
-    state.queue = null;
-    if (queue !== null && !queue.deleted) state.host.topology.removeQueue(queue);
-  });
+export function* endingSubscriptions(state: SessionState, shared: SharedQueues): Generator<void, void> {
+  state.cancelFeeds();
+  const { queue } = state;
+  state.queue = null;
+  if (queue !== null && !queue.deleted) state.host.topology.removeQueue(queue);
+  for (const { filter, shared: sharedFilter } of [...state.subscriptions]) {
+    state.deleteSubscription(filter);
+    if (sharedFilter !== null) shared.leave(filter, state);
+    if (state.persistent) forgetSubscription(state, filter);
+    yield;
+  }
+  state.weigh();
 }

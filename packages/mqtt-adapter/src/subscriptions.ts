@@ -2,6 +2,7 @@ import {
   BrokerError,
   type Channel,
   type ClientConnection,
+  inSlices,
   type Lsn,
   type Queue,
   type QueueSpec,
@@ -107,9 +108,11 @@ export class Subscriptions {
   /** Answers with UNSUBACK. */
   async unsubscribe(packet: UnsubscribePacket): Promise<void> {
     const { session, state } = this.#parts;
-    const removed = packet.unsubscriptions.map((filter) => this.#remove(filter));
+    const removed: (Lsn | null)[] = [];
+    await inSlices(state.host.turn, this.#removing(packet.unsubscriptions, removed));
+    if (this.#closed) return;
     const granted = removed.map((lsn) => (lsn === null ? reasonCodes.noSubscriptionExisted : reasonCodes.success));
-    await state.host.store.whenDurable(Math.max(...removed.map((lsn) => lsn ?? 0)));
+    await state.host.store.whenDurable(removed.reduce<Lsn>((last, lsn) => Math.max(last, lsn ?? 0), 0));
     if (this.#closed) return;
     session.write({ cmd: "unsuback", messageId: packet.messageId, granted });
   }
@@ -159,7 +162,34 @@ export class Subscriptions {
 
   async #addAll(subscriptions: readonly Subscription[], noQueue: MqttError | null): Promise<readonly Outcome[]> {
     this.#coming.clear();
-    return Promise.all(subscriptions.map((subscription) => this.#add(subscription, noQueue)));
+    const adding: Promise<Outcome>[] = [];
+    await inSlices(this.#parts.state.host.turn, this.#adding(subscriptions, noQueue, adding));
+    return Promise.all(adding);
+  }
+
+  /** Begins one of them in each step, until the connection is gone. */
+  *#adding(
+    subscriptions: readonly Subscription[],
+    noQueue: MqttError | null,
+    into: Promise<Outcome>[],
+  ): Generator<void, void> {
+    for (const subscription of subscriptions) {
+      if (this.#closed) return;
+      const outcome = this.#add(subscription, noQueue);
+      // It is waited for when the last one has begun.
+      outcome.catch(() => undefined);
+      into.push(outcome);
+      yield;
+    }
+  }
+
+  /** Ends one of them in each step, until the connection is gone. */
+  *#removing(filters: readonly string[], into: (Lsn | null)[]): Generator<void, void> {
+    for (const filter of filters) {
+      if (this.#closed) return;
+      into.push(this.#remove(filter));
+      yield;
+    }
   }
 
   /** [MQTT-3.8.4-5] the filters before it in the packet count, as if each had a packet of its own. Throws 0x97. */
