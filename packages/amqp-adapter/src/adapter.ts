@@ -30,7 +30,8 @@ export class AmqpAdapter implements ConnectionHost {
       connect: (transport) => new AmqpConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#listener) connection.session.throttle();
+      const { alarms, turn } = this.broker;
+      alarms.lookForEach(turn, this.#listener, (connection) => connection.session.throttle());
     });
   }
 

@@ -1,4 +1,6 @@
 import type { Containment } from "./containment.ts";
+import { inSlices } from "./long-act.ts";
+import type { Turn } from "./turn.ts";
 
 /** What can run out. */
 export type AlarmKind = "memory" | "disk";
@@ -28,6 +30,22 @@ export class Alarms {
   /** `containment` takes what a listener throws. */
   constructor(containment: Containment | null = null) {
     this.#containment = containment;
+  }
+
+  /** Has each of very many connections look at the alarms, in slices: what it sees is how they are by then. */
+  lookForEach<T>(turn: Turn, connections: Iterable<T>, look: (connection: T) => void): void {
+    const containment = this.#containment;
+    const looking = inSlices(
+      turn,
+      (function* () {
+        for (const connection of connections) {
+          if (containment === null) look(connection);
+          else containment.run("alarm", () => look(connection));
+          yield;
+        }
+      })(),
+    );
+    if (looking instanceof Promise) containment?.watch("alarm", looking);
   }
 
   get blocked(): boolean {

@@ -33,7 +33,8 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
     // Sessions, their timers and retained messages go on from the start, not from the first client's coming.
     for (const host of this.broker.virtualHosts.values()) this.home(host);
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#listener) connection.session.throttle();
+      const { alarms, turn } = this.broker;
+      alarms.lookForEach(turn, this.#listener, (connection) => connection.session.throttle());
     });
   }
 

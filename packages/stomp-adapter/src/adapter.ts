@@ -34,7 +34,8 @@ export class StompAdapter implements ConnectionHost {
       connect: (transport) => new StompConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#listener) connection.session.throttle();
+      const { alarms, turn } = this.broker;
+      alarms.lookForEach(turn, this.#listener, (connection) => connection.session.throttle());
     });
   }
 

@@ -26,7 +26,8 @@ export class AedesAdapter extends AdapterTerms implements ConnectionHost {
       connect: (transport) => new AedesConnection(transport, this),
     });
     this.#unsubscribe = this.broker.alarms.subscribe(() => {
-      for (const connection of this.#listener) connection.throttle();
+      const { alarms, turn } = this.broker;
+      alarms.lookForEach(turn, this.#listener, (connection) => connection.throttle());
     });
   }
 
