@@ -133,7 +133,9 @@ export class Handshake {
     });
     session.opened(client);
     session.send(0, connectionOpenOk, { knownHosts: "" });
-    const fields = { peer, user: session.userName, virtualHost: values.virtualHost, clientName: this.#clientName };
+    const { virtualHost } = values;
+    const version = "AMQP 0-9-1";
+    const fields = { peer, user: session.userName, virtualHost, version, clientName: this.#clientName };
     logger.info(fields, "connection opened");
   }
 }

@@ -1,11 +1,10 @@
+import { foreignProtocol } from "@jackalope/transport";
+
 /** The eight bytes that begin a connection (AMQP 0-9-1, 4.2.2). */
 export const protocolHeader: Buffer = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
 /** AMQP 0-9 as its first clients wrote it; the methods are the same. */
 const earlyHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]);
-const httpMethods = ["GET ", "POST", "HEAD", "PUT ", "OPTI", "DELE", "CONN"];
-const tlsHandshake = 0x16;
-const tlsMajorVersion = 3;
 
 /** Whether the bytes, at least one, are this protocol's header: "partial" where more must come, else what they are. */
 export function recognize(
@@ -20,10 +19,9 @@ export function recognize(
 }
 
 function nameOf(bytes: Buffer): string {
-  if (bytes[0] === tlsHandshake && (bytes.length < 2 || bytes[1] === tlsMajorVersion))
-    return "a TLS handshake on a port that speaks plain AMQP 0-9-1";
+  const foreign = foreignProtocol(bytes, "AMQP 0-9-1");
+  if (foreign !== null) return foreign;
   const start = bytes.toString("latin1", 0, 4);
-  if (httpMethods.includes(start)) return "an HTTP request on the AMQP port";
   if (start === "AMQP") return `AMQP version bytes ${[...bytes.subarray(4, 8)].join(" ")}, this port speaks 0 0 9 1`;
   return `bytes that are no AMQP header (${bytes.toString("hex", 0, 8)})`;
 }

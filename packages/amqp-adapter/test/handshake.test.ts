@@ -21,7 +21,7 @@ describe("the protocol header", () => {
   it.each([
     ["another version", Buffer.from("AMQP\0\0\x09\x09"), "AMQP version bytes 0 0 9 9"],
     ["AMQP 1.0", Buffer.from("AMQP\0\x01\0\0"), "AMQP version bytes 0 1 0 0"],
-    ["HTTP", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "an HTTP request on the AMQP port"],
+    ["HTTP", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "an HTTP request on a port that speaks AMQP 0-9-1"],
     ["TLS", Buffer.from("1603010200010001fc0303", "hex"), "a TLS handshake on a port that speaks plain AMQP 0-9-1"],
     ["garbage", Buffer.from("\xff\0\0\0\0\0\0\0", "latin1"), "bytes that are no AMQP header"],
   ])("of %s is answered with ours, named in the log, and the socket closes", async (_name, bytes, logged) => {

@@ -197,7 +197,13 @@ export class Broker implements BrokerParts {
     const delayMs = this.#loginDelays.delayMs(remoteAddress);
     const check = (): User | null => {
       const user = this.users.authenticate(name, password, remoteAddress);
-      if (user === null) this.#loginDelays.failed(remoteAddress);
+      if (user === null && this.#loginDelays.failed(remoteAddress)) {
+        const fields = { peer: remoteAddress, delayMsMax: this.limits.loginDelayMsMax };
+        this.logger.warn(
+          fields,
+          "many logins from this address were refused: its next ones wait before they are looked at",
+        );
+      }
       return user;
     };
     if (delayMs === 0) return Promise.resolve(check());

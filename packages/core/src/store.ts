@@ -262,12 +262,12 @@ export class Store implements StorageListener, SpillListener, TurnTask {
 
   spillFailed(error: Error): void {
     const fields = { error: error.message };
-    this.#logger.error(fields, "the spill area cannot be written: publishers are blocked, backlogs stay in memory");
+    this.#logger.error(fields, "the spill folder cannot be written: publishers are blocked, backlogs stay in memory");
     this.#alarms.set("disk", "spill", true);
   }
 
   spillRecovered(): void {
-    this.#logger.info({}, "the spill area can be written again");
+    this.#logger.info({}, "the spill folder can be written again");
     this.#alarms.set("disk", "spill", false);
   }
 

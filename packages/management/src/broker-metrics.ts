@@ -143,6 +143,7 @@ const alarmSources: readonly (readonly [AlarmKind, string])[] = [
   ["memory", "resident"],
   ["disk", "free"],
   ["disk", "storage"],
+  ["disk", "spill"],
 ];
 
 /** Totals by a label, whose values are the names of the broker's own counters. */

@@ -149,6 +149,7 @@ describe("metrics", () => {
     expect(await metric("jackalope_publishers_blocked")).toBe(1);
     expect(await metric('jackalope_alarm{kind="disk",source="test"}')).toBe(1);
     expect(await metric('jackalope_alarm{kind="memory",source="alive"}')).toBe(0);
+    expect(await metric('jackalope_alarm{kind="disk",source="spill"}')).toBe(0);
   });
 
   test("a broker that is still recovering has the process's metrics already", async () => {

@@ -1,4 +1,5 @@
 import { ChunkBuffer, endlessBudget, type GatedDecoder, type TurnBudget } from "@jackalope/core/adapter";
+import { foreignProtocol } from "@jackalope/transport";
 import { readPacketId, readReasonCode } from "./acknowledgement.ts";
 import { readConnectLevel } from "./connect-check.ts";
 import { malformed, MqttError, protocolError } from "./mqtt-error.ts";
@@ -125,7 +126,7 @@ export class PacketDecoder implements GatedDecoder {
       this.#handler.onPublish(this.publish);
       return;
     }
-    this.#checkFirst(first, type);
+    this.#checkFirst(first, type, bytes, start);
     if (type >= packetTypes.puback && type <= packetTypes.pubcomp) {
       if (variableStart - start > headerBytesMin) this.#checkLongForm(bytes, variableStart);
       const acknowledgement = type as AcknowledgementType;
@@ -158,12 +159,14 @@ export class PacketDecoder implements GatedDecoder {
   }
 
   /** Refuses a packet by its first byte, which is looked at before the packet is waited for. */
-  #checkFirst(first: number, type: number): void {
+  #checkFirst(first: number, type: number, bytes: Buffer, start: number): void {
     if (!this.#connected) {
+      if (first === packetTypes.connect << 4) return;
+      const foreign = foreignProtocol(bytes, "MQTT", start);
       // [MQTT-3.1.0-1]
-      if (type !== packetTypes.connect) throw protocolError("MQTT-3.1.0-1", "the first packet is no CONNECT");
-      if (first !== packetTypes.connect << 4) throw malformed("MQTT-2.1.3-1", "reserved flags of CONNECT are set");
-      return;
+      if (type !== packetTypes.connect)
+        throw protocolError("MQTT-3.1.0-1", foreign ?? "the first packet is no CONNECT");
+      throw malformed("MQTT-2.1.3-1", foreign ?? "reserved flags of CONNECT are set");
     }
     switch (type) {
       case packetTypes.publish:
@@ -212,7 +215,7 @@ export class PacketDecoder implements GatedDecoder {
     const first = chunk?.[position];
     this.#input.keepRest();
     // Nobody waits for the end of a packet that is refused whatever it is.
-    if (first !== undefined) this.#checkFirst(first, first >> 4);
+    if (first !== undefined) this.#checkFirst(first, first >> 4, chunk as Buffer, position);
   }
 
   /** Gathers the partial packet; true when it was whole and has been handed over, and there is more. */

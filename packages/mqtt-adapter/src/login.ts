@@ -41,6 +41,7 @@ export class Login {
     const asked = willOf(packet);
     const identity = await identifyClient(packet, transport, host);
     const { virtualHost, user } = identity;
+    session.userName = user.name;
     if (session.phase !== "authenticating") return;
     const onClose = (reason: string): void => session.closeForced(reason);
     const { wire } = session;

@@ -29,6 +29,8 @@ export class Session implements PacketHandler {
   readonly wire: MqttConnection;
   phase: SessionPhase = "connecting";
   clientId = "";
+  /** Who the client has proved to be, empty before. */
+  userName = "";
   terms: MessageTerms = unknownTerms;
   /** Set by `Publication` at each publish; looked at after a chunk. */
   published = false;
@@ -236,8 +238,7 @@ export class Session implements PacketHandler {
   }
 
   #log(important: boolean, text: string, facts: Readonly<Record<string, string>>): void {
-    const user = this.#open?.client.user.name ?? "";
-    const fields = { peer: this.peer, clientId: this.clientId, user, ...facts };
+    const fields = { peer: this.peer, clientId: this.clientId, user: this.userName, ...facts };
     const { logger } = this.wire.host;
     if (important) logger.warn(fields, text);
     else logger.info(fields, text);

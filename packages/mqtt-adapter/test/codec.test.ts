@@ -188,6 +188,18 @@ describe("sizes", () => {
     expect(refusal(() => new PacketRecorder(64).decode(Buffer.of(0x16)))).toEqual([0x81, "MQTT-2.1.3-1"]);
   });
 
+  it.each([
+    ["TLS", "\x16\x03\x01\x02\0\x01\0", "a TLS handshake on a port that speaks plain MQTT"],
+    ["HTTP", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "an HTTP request on a port that speaks MQTT"],
+    ["a packet", "\xc0\0", "the first packet is no CONNECT"],
+    ["flags of CONNECT", "\x13\0", "reserved flags of CONNECT are set"],
+  ])("%s in place of CONNECT is named", (_name, text, named) => {
+    const bytes = Buffer.from(text, "latin1");
+    expect(() => new PacketRecorder(128).decode(bytes)).toThrow(named);
+    const [first, second] = [bytes.subarray(0, 1), bytes.subarray(1)];
+    expect(() => new PacketRecorder(128).decode(first, second)).toThrow();
+  });
+
   it("a packet that is promised and does not come takes memory for what came", () => {
     const before = process.memoryUsage().arrayBuffers;
     const recorders = Array.from({ length: 64 }, () => {

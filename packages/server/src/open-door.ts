@@ -19,7 +19,7 @@ export function openDoor(
   if (descriptorsMax !== null && descriptorsMax < connectionsMax) {
     logger.info(
       { connectionsMax, descriptors, sockets: descriptorsMax },
-      "open files bound the connections (ulimit -n)",
+      "the limit on open files (ulimit -n) allows fewer connections than connections-max",
     );
   }
   return new Door({ clock, logger, connectionsMax, descriptorsMax, unauthenticatedPerAddressMax });

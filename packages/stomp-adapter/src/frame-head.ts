@@ -1,3 +1,4 @@
+import { foreignProtocol } from "@jackalope/transport";
 import { unescapeText } from "./escaping.ts";
 import { malformed, StompError } from "./stomp-error.ts";
 import type { Version } from "./version.ts";
@@ -83,7 +84,7 @@ export class FrameHead {
     this.hasCarriageReturns = false;
     const commandEnd = bytes.indexOf(lineFeed, start);
     if (commandEnd < 0 || commandEnd >= end || commandEnd - start > limits.commandBytesMax + 1) {
-      if (end - start > limits.commandBytesMax + 1) throw malformed("the command is too long");
+      if (end - start > limits.commandBytesMax + 1) throw malformed(noCommand(bytes, start, "the command is too long"));
       refuseNul(bytes, start, end);
       return false;
     }
@@ -98,7 +99,8 @@ export class FrameHead {
       if (sameBytes(commandBytes[index] as Buffer, this.bytes, this.start, end)) return commands[index] as Command;
     }
     const shown = JSON.stringify(this.bytes.toString("latin1", this.start, end));
-    throw new StompError("Bad command", `Could not interpret command ${shown}\n`, true);
+    const text = noCommand(this.bytes, this.start, `Could not interpret command ${shown}`);
+    throw new StompError("Bad command", `${text}\n`, true);
   }
 
   #readLines(end: number, limits: HeadLimits): boolean {
@@ -252,5 +254,10 @@ export class FrameHead {
 
 function refuseNul(bytes: Buffer, start: number, end: number): void {
   const at = bytes.indexOf(0, start);
-  if (at >= 0 && at < end) throw malformed("the frame ends within its headers");
+  if (at >= 0 && at < end) throw malformed(noCommand(bytes, start, "the frame ends within its headers"));
+}
+
+/** `otherwise`, unless what stands in place of a command is another protocol. */
+function noCommand(bytes: Buffer, start: number, otherwise: string): string {
+  return foreignProtocol(bytes, "STOMP", start) ?? otherwise;
 }

@@ -48,17 +48,19 @@ export class Login {
     }
     if (user === null) throw accessRefused(login);
     requireVirtualHost(user, virtualHost, broker.virtualHosts.has(virtualHost));
+    const protocol = `STOMP ${version}`;
     const client = broker.openConnection({
       virtualHost,
       user,
       name,
-      protocol: `STOMP ${version}`,
+      protocol,
       peer,
       onClose: (reason) => session.closeForced(reason),
       wire: session.wire,
     });
     session.opened(client, { version, sendMs, receiveMs });
-    logger.info({ peer, user: login, virtualHost, version, transport: transport.kind }, "connection opened");
+    const facts = { peer, user: login, virtualHost, version: protocol, transport: transport.kind };
+    logger.info(facts, "connection opened");
   }
 
   #credentials(login: string | undefined, passcode: string | undefined): [login: string, passcode: string] {

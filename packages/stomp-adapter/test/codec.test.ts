@@ -152,9 +152,12 @@ describe("FrameDecoder", () => {
 
   const limits = { commandBytesMax: 32, headersMax: 3, headerBytesMax: 50, headBytesMax: 120, bodyBytesMax: 100 };
   const hostile: readonly (readonly [name: string, bytes: string, error: string])[] = [
-    ["an unknown command", "GET / HTTP/1.1\r\nhost: x\r\n\r\n", 'Could not interpret command "GET / HTTP/1.1"'],
+    ["an unknown command", "HELLO\r\nhost: x\r\n\r\n", 'Could not interpret command "HELLO"'],
+    ["HTTP", "GET / HTTP/1.1\r\nhost: x\r\n\r\n", "an HTTP request on a port that speaks STOMP"],
+    ["HTTP with a long path", `GET /${"a".repeat(99)}`, "an HTTP request on a port that speaks STOMP"],
     ["a lower case command", "send\n\n\0", 'Could not interpret command "send"'],
-    ["TLS", "\x16\x03\x01\x02\0\x01\0", "ends within its headers"],
+    ["TLS", "\x16\x03\x01\x02\0\x01\0", "a TLS handshake on a port that speaks plain STOMP"],
+    ["TLS with a line feed", "\x16\x03\x01\n\0\x01\0", "a TLS handshake on a port that speaks plain STOMP"],
     ["an endless command", "A".repeat(100), "the command is too long"],
     ["a command of a megabyte", `${"A".repeat(1_000_000)}\n`, "the command is too long"],
     ["a NUL in the command", "SEN\0D\n\n\0", "Could not interpret"],

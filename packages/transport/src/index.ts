@@ -10,6 +10,7 @@ export type {
   WebSocketPortOptions,
   WebSocketTerms,
 } from "./listen-options.ts";
+export { foreignProtocol } from "./foreign-protocol.ts";
 export { HttpListeners, type HttpListenersOptions } from "./http-listeners.ts";
 export { Listeners, type ListenersOptions } from "./listeners.ts";
 export { isForeignPage, isUnnamedPage } from "./page-origin.ts";

@@ -5,7 +5,7 @@ import type { Arrival } from "./arrival.ts";
 import { defaultDoorLimits } from "./door-limits.ts";
 import type { WebSocketListenOptions } from "./listen-options.ts";
 import type { TransportAcceptor } from "./transport.ts";
-import { handshakeAnswer, handshakeRefusal, handshakeRefused } from "./web-socket-handshake.ts";
+import { handshakeAnswer, type HandshakeRefusal, handshakeRefusal, handshakeRefused } from "./web-socket-handshake.ts";
 import { WebSocketTransport } from "./web-socket-transport.ts";
 
 interface WebSocketSettings {
@@ -62,8 +62,13 @@ export class WebSocketLayer {
     }
     const { origin } = request.headers;
     const isNamed = origin !== undefined && this.#origins.has(origin);
-    const refusal = this.#refusalOf(request, origin, isNamed, arrival);
+    const refusal = this.#refusalOf(request, origin, isNamed);
     if (refusal !== null) {
+      const { protocol, logger } = this.#settings;
+      logger.warn(
+        { protocol, peer: arrival.address, path: pathOf(request), origin },
+        `WebSocket refused: ${refusal.reason}`,
+      );
       socket.end(handshakeRefused(refusal));
       return;
     }
@@ -75,11 +80,10 @@ export class WebSocketLayer {
     new WebSocketTransport(socket, arrival, options.framing, { origin: origin ?? null, isNamed }, acceptor);
   }
 
-  #refusalOf(request: IncomingMessage, origin: string | undefined, isNamed: boolean, { address }: Arrival) {
-    if (!this.#paths.has(pathOf(request))) return { status: "404 Not Found" };
+  #refusalOf(request: IncomingMessage, origin: string | undefined, isNamed: boolean): HandshakeRefusal | null {
+    if (!this.#paths.has(pathOf(request))) return { reason: "there is none on this path", status: "404 Not Found" };
     if (this.#origins.size > 0 && origin !== undefined && !isNamed) {
-      this.#settings.logger.warn({ peer: address, origin }, "WebSocket refused: origin is not allowed");
-      return { status: "403 Forbidden" };
+      return { reason: "origin is not allowed", status: "403 Forbidden" };
     }
     return handshakeRefusal(request);
   }

@@ -66,8 +66,9 @@ describe("a WebSocket", () => {
   });
 
   it("is not to be had elsewhere, or by plain HTTP", async () => {
-    const { port, accepted } = await open();
+    const { port, accepted, log } = await open();
     expect((await httpAnswer(port, "/else", upgradeHeaders)).status).toBe(404);
+    expect(log.join()).toContain("WebSocket refused: there is none on this path");
     expect((await httpAnswer(port, "/else")).status).toBe(404);
     expect((await httpAnswer(port, "/ws")).status).toBe(426);
     expect(accepted).toEqual([]);

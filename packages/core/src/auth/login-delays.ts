@@ -47,8 +47,8 @@ export class LoginDelays {
     return Math.min(firstDelayMs * 2 ** Math.min(beyond, 30), this.#options.delayMsMax);
   }
 
-  /** A login from `remoteAddress` was refused. */
-  failed(remoteAddress: string): void {
+  /** A login from `remoteAddress` was refused. True where the next ones from there begin to wait. */
+  failed(remoteAddress: string): boolean {
     const network = networkOf(remoteAddress);
     const known = this.#byAddress.get(network);
     const count = known === undefined || this.#forgotten(known) ? 0 : known.count;
@@ -58,6 +58,7 @@ export class LoginDelays {
       if (oldest !== undefined) this.#byAddress.delete(oldest);
     }
     this.#byAddress.set(network, { count: count + 1, lastAtMs: this.#options.clock.monotonicMs() });
+    return count + 1 === freeFailures;
   }
 
   #forgotten({ lastAtMs }: Failures): boolean {

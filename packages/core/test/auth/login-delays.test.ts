@@ -58,6 +58,7 @@ describe("a broker", () => {
       broker.clock.advance(2000);
       expect(await guess).toBeNull();
     }
+    expect(broker.logged.filter((line) => line.includes("its next ones wait"))).toHaveLength(1);
     const answers: string[] = [];
     const login = async (password: string): Promise<void> => {
       answers.push((await broker.broker.authenticate("u", password, "192.0.2.1"))?.name ?? "refused");

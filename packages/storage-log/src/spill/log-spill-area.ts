@@ -75,7 +75,7 @@ class LogSpillArea implements SpillArea {
       await this.#folder.clear();
     } catch (error) {
       // They take room and nothing else.
-      this.#logger.warn({ error: String(error) }, "cannot remove what an earlier process left in the spill area");
+      this.#logger.warn({ error: String(error) }, "cannot remove what an earlier process left in the spill folder");
     }
   }
 
@@ -124,7 +124,7 @@ class LogSpillArea implements SpillArea {
     try {
       await this.#folder.close();
     } catch (error) {
-      this.#logger.warn({ error: String(error) }, "cannot remove the folder of the spill area");
+      this.#logger.warn({ error: String(error) }, "cannot remove the spill folder");
     }
   }
 
@@ -180,7 +180,7 @@ class LogSpillArea implements SpillArea {
     const removal = this.#folder.remove(segment).then(
       () => undefined,
       (error: unknown) => {
-        this.#logger.warn({ file: segment.path, error: String(error) }, "cannot remove a file of the spill area");
+        this.#logger.warn({ file: segment.path, error: String(error) }, "cannot remove a file of the spill folder");
       },
     );
     this.#removals.add(removal);

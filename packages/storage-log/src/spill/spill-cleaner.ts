@@ -42,7 +42,7 @@ export class SpillCleaner {
       },
       (error: unknown) => {
         this.#running = null;
-        this.#logger.warn({ error: String(error) }, "a file of the spill area cannot be cleaned");
+        this.#logger.warn({ error: String(error) }, "a file of the spill folder cannot be cleaned");
       },
     );
   }
