@@ -25,6 +25,7 @@ export class BrokerProcess {
   readonly url: string;
   readonly amqpPort: number;
   readonly managementPort: number | null;
+  readonly stompPort: number | null;
   /** STOMP over WebSocket. */
   readonly stompWsPort: number | null;
   readonly mqttPort: number | null;
@@ -38,6 +39,7 @@ export class BrokerProcess {
     this.ended = ended;
     this.amqpPort = ready.amqpPort;
     this.managementPort = ready.managementPort;
+    this.stompPort = ready.stompPort;
     this.stompWsPort = ready.stompWsPort;
     this.mqttPort = ready.mqttPort;
     this.url = `amqp://guest:guest@127.0.0.1:${ready.amqpPort}`;
@@ -68,6 +70,7 @@ export class BrokerProcess {
 interface ReadyLine {
   readonly amqpPort: number;
   readonly managementPort: number | null;
+  readonly stompPort: number | null;
   readonly stompWsPort: number | null;
   readonly mqttPort: number | null;
 }

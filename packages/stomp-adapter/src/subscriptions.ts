@@ -31,7 +31,10 @@ const replyQueueSpec = { durable: false, exclusive: true, autoDelete: true, argu
 /** Over all connections, so that a message tells from which it came. */
 let lastOriginId = 0;
 
-/** Memory of a parsed selector for each of its characters, about: a comparison of seven is a tree of three nodes. */
+/**
+ * Memory of a parsed selector for each of its characters, about: a comparison of seven is a tree of three nodes.
+ * test/broker/topology-bytes.test.ts measures one.
+ */
 const selectorCharacterBytes = 50;
 
 /** The subscriptions of one connection, with the acknowledgements of what they delivered. */

@@ -1,3 +1,4 @@
+import { until } from "@jackalope/testkit";
 import { describe, expect, it } from "vitest";
 import { startAdapter } from "./adapter-fixture.ts";
 
@@ -16,6 +17,27 @@ describe("memory that a connection has open", () => {
     expect(broker.topologyBytes - before).toBeLessThan(20_000);
     await client.request("UNSUBSCRIBE", { id: 0 });
     expect(broker.topologyBytes - before).toBeLessThan(2000);
+  });
+
+  it("counts the names of open transactions, and refuses to begin what there is no room for", async () => {
+    const fixture = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 100_000 } });
+    const { broker } = fixture;
+    const client = await fixture.client();
+    const before = broker.topologyBytes;
+    const name = "n".repeat(10_000);
+    for (let index = 0; index < 5; index++) client.frame("BEGIN", { transaction: `${index}${name}` });
+    await client.request("COMMIT", { transaction: `0${name}` });
+    expect(broker.topologyBytes - before).toBeGreaterThan(40_000);
+    expect(broker.topologyBytes - before).toBeLessThan(50_000);
+    for (let index = 5; index < 15; index++) client.frame("BEGIN", { transaction: `${index}${name}` });
+    const { headers, body } = await client.expect("ERROR");
+    expect([headers["message"], body.toString()]).toEqual([
+      "quota_exceeded",
+      expect.stringContaining("the transaction is not begun: topology memory limit of connection"),
+    ]);
+    client.destroy();
+    await until(() => broker.connections.size === 0);
+    expect(broker.topologyBytes).toBeLessThan(before);
   });
 
   it("is bounded, and a subscription beyond it is answered ERROR", async () => {
