@@ -28,7 +28,7 @@ const logEveryMs = 1000;
  * It takes exceptions that should not be. What a peer caused is a `BrokerError`, and answered.
  */
 export class Containment {
-  /** How often something failed alone, by place. */
+  /** How often a fault of the broker ended one thing alone, by place. */
   readonly counts: Record<FailurePlace, number> = {
     timer: 0,
     turn: 0,
@@ -68,7 +68,10 @@ export class Containment {
     }
     const unlogged = logged?.silent ?? 0;
     this.#logged.set(place, { atMs: nowMs, silent: 0 });
-    this.#log({ ...fields, place, unlogged, ...describe(error) }, "something failed alone, the broker goes on");
+    this.#log(
+      { ...fields, place, unlogged, ...describe(error) },
+      "a fault of the broker ended one thing alone, and all else goes on",
+    );
   }
 
   /** Calls `work`; what it throws is counted against `place`, and told to `end`, whose own failure counts too. */

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { Broker, MemoryStorage } from "@jackalope/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createManagement, type Health, type Management } from "../src/index.ts";
@@ -47,6 +48,12 @@ test("a request that fails is answered with 500, and the next one is served", as
   expect([failed.status, await failed.json()]).toEqual([500, { error: "internal error" }]);
   health = whole;
   expect((await fetch(`${origin}/health/ready`)).status).toBe(200);
+});
+
+test("docs/operating.md names every metric of the broker, and no other", async () => {
+  const names = (text: string): string[] => [...new Set(text.match(/jackalope_\w+/g))].sort();
+  const page = await readFile(new URL("../../../docs/operating.md", import.meta.url), "utf8");
+  expect(names(page)).toEqual(names(await (await fetch(`${origin}/metrics`)).text()));
 });
 
 test("a value that cannot be had leaves the other metrics, and is counted", async () => {

@@ -35,6 +35,8 @@ export class Door {
   #socketCount = 0;
   /** Since the last log line. */
   #unloggedCount = 0;
+  /** The refusal of last: by the time of its line those who filled the house may have left. */
+  #last: { readonly reason: DoorRefusal; readonly peer: string; readonly open: number } | null = null;
   #logTimer: Timer | null = null;
 
   constructor(options: DoorOptions) {
@@ -110,17 +112,18 @@ export class Door {
   #refuse(reason: DoorRefusal, peer: string): void {
     this.#refused[reason]++;
     this.#unloggedCount++;
-    if (this.#logTimer === null) this.#log(reason, peer);
+    this.#last = { reason, peer, open: this.#socketCount };
+    if (this.#logTimer === null) this.#log();
   }
 
-  #log(reason: DoorRefusal, peer: string): void {
+  #log(): void {
     const { clock, logger } = this.#options;
-    const facts = { reason, peer, refused: this.#unloggedCount, open: this.#socketCount, total: this.#refusedCount };
+    const facts = { ...this.#last, refused: this.#unloggedCount, total: this.#refusedCount };
     logger.warn(facts, "connections refused at the door");
     this.#unloggedCount = 0;
     this.#logTimer = clock.after(logIntervalMs, () => {
       this.#logTimer = null;
-      if (this.#unloggedCount > 0) this.#log(reason, peer);
+      if (this.#unloggedCount > 0) this.#log();
     });
   }
 

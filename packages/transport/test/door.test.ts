@@ -45,6 +45,18 @@ describe("the door", () => {
     expect(count).toBe(defaultDoorLimits.managementReserve);
   });
 
+  it("tells how many were there when it refused, and not when it says so", () => {
+    const { door, clock, log } = openDoor({ connectionsMax: 1 });
+    door.enter("client", "10.0.0.1");
+    for (const last of [2, 3]) door.enter("client", `10.0.0.${last}`);
+    door.leave();
+    clock.advance(1000);
+    expect(log).toMatchObject([
+      { peer: "10.0.0.2", open: 1 },
+      { peer: "10.0.0.3", open: 1 },
+    ]);
+  });
+
   it("logs once a second however many it refuses, and tells how many", () => {
     const { door, clock, log } = openDoor({ connectionsMax: 0 });
     for (let count = 0; count < 1000; count++) door.enter("client", "10.0.0.1");
