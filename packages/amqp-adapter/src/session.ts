@@ -5,7 +5,6 @@ import {
   type ClientConnection,
   PublisherThrottle,
   stopReasons,
-  type ThrottledConnection,
   type UnderWay,
   type User,
 } from "@jackalope/core/adapter";
@@ -47,7 +46,7 @@ const updateSecretKey = methodKey(connectionUpdateSecret);
 const shutdownText = "broker forced connection closure with reason 'shutdown'";
 
 /** The state machine of one connection: negotiation, channels, and the end. */
-export class Session implements FrameHandler, PublisherContext, ThrottledConnection {
+export class Session implements FrameHandler, PublisherContext {
   readonly wire: AmqpConnection;
   state: SessionState = "starting";
   /** Largest payload of one frame to this client. */
@@ -283,33 +282,13 @@ export class Session implements FrameHandler, PublisherContext, ThrottledConnect
 
   get #throttled(): PublisherThrottle {
     const { broker, logger } = this.wire.host;
-    return (this.#throttle ??= new PublisherThrottle(broker, logger, this, (blocked) => this.#tellBlocked(blocked)));
-  }
-
-  // ThrottledConnection
-
-  get peer(): string {
-    return this.wire.peer;
-  }
-
-  stop(reason: number): void {
-    this.wire.stop(reason);
-  }
-
-  proceed(reason: number): void {
-    this.wire.proceed(reason);
-  }
-
-  showFrames(hold: PublisherThrottle | null): void {
-    this.#hold = hold;
-  }
-
-  putBack(bytes: Buffer): boolean {
-    return this.wire.putBack(bytes);
-  }
-
-  unread(bytes: Buffer): void {
-    this.wire.unread(bytes);
+    return (this.#throttle ??= new PublisherThrottle({
+      broker,
+      logger,
+      connection: this.wire,
+      showFrames: (hold) => void (this.#hold = hold),
+      tell: (blocked) => this.#tellBlocked(blocked),
+    }));
   }
 
   #tellBlocked(blocked: boolean): void {

@@ -11,12 +11,21 @@ export interface ThrottledConnection {
   stop(reason: number): void;
   /** `reason` is over. */
   proceed(reason: number): void;
-  /** From now on each frame is shown to `hold` before it is handled; to nobody where there is none. */
-  showFrames(hold: PublisherThrottle | null): void;
   /** As `Transport.putBack`, for a frame that was shown last. Only while it is stopped. */
   putBack(bytes: Buffer): boolean;
   /** Has whole frames handled before everything that waits. Not while a frame is handled. */
   unread(bytes: Buffer): void;
+}
+
+/** What a throttle is made of. */
+export interface PublisherThrottleOptions {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly connection: ThrottledConnection;
+  /** From now on each frame is shown to `hold` before it is handled; to nobody where there is none. */
+  readonly showFrames: (hold: PublisherThrottle | null) => void;
+  /** Called when a client that publishes is blocked by an alarm, and when it is free, for clients that can be told. */
+  readonly tell?: (blocked: boolean) => void;
 }
 
 /**
@@ -30,10 +39,9 @@ export interface ThrottledConnection {
  * A session makes one with its first publish, or when an alarm is on.
  */
 export class PublisherThrottle implements TurnWaiter {
+  readonly #options: PublisherThrottleOptions;
   readonly #broker: Broker;
-  readonly #logger: Logger;
   readonly #connection: ThrottledConnection;
-  readonly #tell: (blocked: boolean) => void;
   /** Null while no alarm is on. */
   #frames: HeldFrames | null = null;
   #publishes = false;
@@ -43,17 +51,10 @@ export class PublisherThrottle implements TurnWaiter {
   #freeing = false;
   #held: (() => void) | null = null;
 
-  /** `tell` is called when a client that publishes is blocked by an alarm, and when it is free, for clients that can be told. */
-  constructor(
-    broker: Broker,
-    logger: Logger,
-    connection: ThrottledConnection,
-    tell: (blocked: boolean) => void = () => {},
-  ) {
-    this.#broker = broker;
-    this.#logger = logger;
-    this.#connection = connection;
-    this.#tell = tell;
+  constructor(options: PublisherThrottleOptions) {
+    this.#options = options;
+    this.#broker = options.broker;
+    this.#connection = options.connection;
   }
 
   /** The client has published: looks at the medium, too, from now on. */
@@ -108,8 +109,8 @@ export class PublisherThrottle implements TurnWaiter {
     if (this.#released || frames === null || this.#broker.alarms.blocked) return;
     const connection = this.#connection;
     this.#frames = null;
-    connection.showFrames(null);
-    if (this.#told) this.#tell(false);
+    this.#options.showFrames(null);
+    if (this.#told) this.#options.tell?.(false);
     this.#told = false;
     // Stopped meanwhile, so that the first bytes that are handled are the held ones.
     connection.stop(stopReasons.blocked);
@@ -126,21 +127,21 @@ export class PublisherThrottle implements TurnWaiter {
     if (this.#frames === null) return;
     this.#frames.take();
     this.#frames = null;
-    this.#connection.showFrames(null);
+    this.#options.showFrames(null);
   }
 
   #watch(): void {
     const { limits, heldTotal } = this.#broker;
     this.#frames = new HeldFrames(limits, heldTotal);
-    this.#connection.showFrames(this);
+    this.#options.showFrames(this);
   }
 
   #block(): void {
     if (this.#told) return;
     this.#told = true;
     const fields = { peer: this.#connection.peer, reason: this.#broker.alarms.reason };
-    this.#logger.info(fields, "publishing connection blocked");
-    this.#tell(true);
+    this.#options.logger.info(fields, "publishing connection blocked");
+    this.#options.tell?.(true);
   }
 
   #stop(): void {

@@ -27,11 +27,17 @@ beforeEach(async () => {
       events.push(`back ${bytes.toString()}`);
       return puttingBack;
     },
-    showFrames: (to: PublisherThrottle | null) => void (shown = to),
     unread: (bytes: Buffer) => void events.push(`unread ${bytes.toString()}`),
   };
   const tell = (blocked: boolean): void => void events.push(`told ${blocked}`);
-  throttle = new PublisherThrottle(broker.broker, broker.broker.logger, connection, tell);
+  const showFrames = (to: PublisherThrottle | null): void => void (shown = to);
+  throttle = new PublisherThrottle({
+    broker: broker.broker,
+    logger: broker.broker.logger,
+    connection,
+    showFrames,
+    tell,
+  });
 });
 
 function setAlarm(on: boolean): void {
@@ -172,7 +178,8 @@ describe("a medium that cannot keep up", () => {
     broker.channel().publish("", "q", "more than ten bytes", { deliveryMode: 2 });
     throttle.published();
     expect(events).toEqual(["stop held"]);
-    const other = new PublisherThrottle(broker.broker, broker.broker.logger, connection);
+    const { logger } = broker.broker;
+    const other = new PublisherThrottle({ broker: broker.broker, logger, connection, showFrames: () => undefined });
     broker.channel().publish("", "q", "transient, and more than ten bytes");
     other.published();
     expect(broker.broker.publishersHeld).toBe(true);

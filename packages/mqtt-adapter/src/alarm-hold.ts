@@ -1,4 +1,4 @@
-import { type FrameKind, type PublisherThrottle, type ThrottledConnection } from "@jackalope/core/adapter";
+import type { FrameKind, PublisherThrottle } from "@jackalope/core/adapter";
 import type { PacketHold } from "./codec.ts";
 import type { MqttConnection } from "./connection.ts";
 import { packetTypes } from "./packet-types.ts";
@@ -14,35 +14,18 @@ const packetKinds: ReadonlyMap<number, FrameKind> = new Map([
   [packetTypes.disconnect, "last"],
 ]);
 
-/** The connection as its throttle sees it: packets in one order, shown by the decoder during an alarm. */
-export class AlarmHold implements ThrottledConnection, PacketHold {
-  readonly peer: string;
+/** Shows packets to the throttle during an alarm, all in one order. */
+export class AlarmHold implements PacketHold {
   readonly #wire: MqttConnection;
   #throttle: PublisherThrottle | null = null;
   /** The reason code of a DISCONNECT that is held, null where there is none. */
   goodbye: number | null = null;
 
   constructor(wire: MqttConnection) {
-    this.peer = wire.peer;
     this.#wire = wire;
   }
 
-  stop(reason: number): void {
-    this.#wire.stop(reason);
-  }
-
-  proceed(reason: number): void {
-    this.#wire.proceed(reason);
-  }
-
-  putBack(bytes: Buffer): boolean {
-    return this.#wire.putBack(bytes);
-  }
-
-  unread(bytes: Buffer): void {
-    this.#wire.unread(bytes);
-  }
-
+  /** From now on the decoder shows what it reads, for `throttle`; to nobody where there is none. */
   showFrames(throttle: PublisherThrottle | null): void {
     if (throttle === null) this.#wire.holding(false);
     this.#throttle = throttle;

@@ -133,8 +133,10 @@ export class OpenSession implements ChannelSink {
     const { wire } = this.#session;
     const { broker, logger } = wire.host;
     if (this.#throttle !== null) return this.#throttle;
-    this.#hold = new AlarmHold(wire);
-    this.#throttle = new PublisherThrottle(broker, logger, this.#hold);
+    const hold = new AlarmHold(wire);
+    this.#hold = hold;
+    const showFrames = hold.showFrames.bind(hold);
+    this.#throttle = new PublisherThrottle({ broker, logger, connection: wire, showFrames });
     return this.#throttle;
   }
 

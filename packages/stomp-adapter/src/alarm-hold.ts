@@ -1,39 +1,22 @@
-import { type FrameKind, type PublisherThrottle, type ThrottledConnection } from "@jackalope/core/adapter";
+import type { FrameKind, PublisherThrottle } from "@jackalope/core/adapter";
 import type { FrameHold } from "./codec.ts";
 import type { StompConnection } from "./connection.ts";
 import type { FrameHead } from "./frame-head.ts";
 import { headerNames } from "./header-names.ts";
 import type { Transactions } from "./transactions.ts";
 
-/** The connection as its throttle sees it: frames in one order, shown by the decoder during an alarm. */
-export class AlarmHold implements ThrottledConnection, FrameHold {
-  readonly peer: string;
+/** Shows frames to the throttle during an alarm, all in one order. */
+export class AlarmHold implements FrameHold {
   readonly #wire: StompConnection;
   readonly #transactions: Transactions;
   #throttle: PublisherThrottle | null = null;
 
   constructor(wire: StompConnection, transactions: Transactions) {
-    this.peer = wire.peer;
     this.#wire = wire;
     this.#transactions = transactions;
   }
 
-  stop(reason: number): void {
-    this.#wire.stop(reason);
-  }
-
-  proceed(reason: number): void {
-    this.#wire.proceed(reason);
-  }
-
-  putBack(bytes: Buffer): boolean {
-    return this.#wire.putBack(bytes);
-  }
-
-  unread(bytes: Buffer): void {
-    this.#wire.unread(bytes);
-  }
-
+  /** From now on the decoder shows what it reads, for `throttle`; to nobody where there is none. */
   showFrames(throttle: PublisherThrottle | null): void {
     this.#throttle = throttle;
     this.#wire.decoder.hold = throttle === null ? null : this;

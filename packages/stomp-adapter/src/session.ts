@@ -236,7 +236,9 @@ export class Session implements FrameHandler, ChannelSink {
   get #throttled(): PublisherThrottle | null {
     if (this.#throttle !== null || this.#parts === null) return this.#throttle;
     const { broker, logger } = this.wire.host;
-    this.#throttle = new PublisherThrottle(broker, logger, new AlarmHold(this.wire, this.#parts.transactions));
+    const hold = new AlarmHold(this.wire, this.#parts.transactions);
+    const showFrames = hold.showFrames.bind(hold);
+    this.#throttle = new PublisherThrottle({ broker, logger, connection: this.wire, showFrames });
     return this.#throttle;
   }
 

@@ -141,11 +141,11 @@ describe("A spill area that cannot keep up", () => {
       peer: "p",
       stop: () => void events.push("stop"),
       proceed: () => void events.push("proceed"),
-      showFrames: () => undefined,
       putBack: () => false,
       unread: () => undefined,
     };
-    return new PublisherThrottle(broker.broker, broker.broker.logger, connection);
+    const { logger } = broker.broker;
+    return new PublisherThrottle({ broker: broker.broker, logger, connection, showFrames: () => undefined });
   }
 
   test("holds the publisher whose messages go there, and nobody else, until it has caught up", async () => {
