@@ -35,7 +35,7 @@ export { type FrameKind, HeldFrames, HeldTotal } from "./held-frames.ts";
 export { LastConversion } from "./last-conversion.ts";
 export type { Limits } from "./limits.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
-export { inSlices, type Steps, type UnderWay } from "./long-act.ts";
+export { inBackgroundSlices, inSlices, type Steps, type UnderWay } from "./long-act.ts";
 export { Message } from "./message.ts";
 export { type MessageFormat, messageFormat, registerMessageFormat } from "./message-format.ts";
 export { isLongerThan, nameBytesMax, topicBytesMax } from "./name-bounds.ts";

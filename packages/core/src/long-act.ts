@@ -24,12 +24,14 @@ const stepsAtOnce = 256;
 class LongAct<Result = void> implements TurnWaiter {
   readonly #turn: Turn;
   readonly #steps: Steps<Result>;
+  readonly #inBackground: boolean;
   #resolve: ((result: Result) => void) | null = null;
   #reject: ((error: unknown) => void) | null = null;
 
-  constructor(turn: Turn, steps: Steps<Result>) {
+  constructor(turn: Turn, steps: Steps<Result>, inBackground: boolean) {
     this.#turn = turn;
     this.#steps = steps;
+    this.#inBackground = inBackground;
   }
 
   /** Returns the result where that is there at once, otherwise a promise of it. Throws what one of the first steps throws. */
@@ -51,7 +53,7 @@ class LongAct<Result = void> implements TurnWaiter {
   /** Goes on in later turns, behind `first` where that is there. */
   #goOnBehind(first: Promise<unknown> | null): Promise<Result> {
     this.#turn.longActs++;
-    if (first === null) this.#turn.wait(this);
+    if (first === null) this.#wait();
     else this.#waitFor(first);
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -59,8 +61,13 @@ class LongAct<Result = void> implements TurnWaiter {
     });
   }
 
+  #wait(): void {
+    if (this.#inBackground) this.#turn.waitInBackground(this);
+    else this.#turn.wait(this);
+  }
+
   #waitFor(other: Promise<unknown>): void {
-    const goOn = (): void => this.#turn.wait(this);
+    const goOn = (): void => this.#wait();
     other.then(goOn, goOn);
   }
 
@@ -84,11 +91,16 @@ class LongAct<Result = void> implements TurnWaiter {
       this.#reject?.(error);
       return;
     }
-    this.#turn.wait(this);
+    this.#wait();
   }
 }
 
 /** Does `steps`, in slices where they are many: see `LongAct`. */
 export function inSlices<Result = void>(turn: Turn, steps: Steps<Result>): Result | Promise<Result> {
-  return new LongAct(turn, steps).begin();
+  return new LongAct(turn, steps, false).begin();
+}
+
+/** As `inSlices`, for what no client waits for: a thousand of them are not before the clients. */
+export function inBackgroundSlices<Result = void>(turn: Turn, steps: Steps<Result>): Result | Promise<Result> {
+  return new LongAct(turn, steps, true).begin();
 }

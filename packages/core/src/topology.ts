@@ -10,7 +10,7 @@ import { checkHeadersArguments } from "./exchange/headers-condition.ts";
 import { Queue, type QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
 import { readQueueArguments } from "./queue/queue-arguments.ts";
-import { inSlices, type Steps } from "./long-act.ts";
+import { inBackgroundSlices, inSlices, type Steps } from "./long-act.ts";
 import type { Lsn } from "./storage-engine.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -96,7 +96,7 @@ export class Topology {
     const { store, turn } = this.#host;
     const begun: (void | Promise<void>)[] = [];
     const lsn = store.atomic(() => {
-      begun.push(inSlices(turn, begin()));
+      begun.push(inBackgroundSlices(turn, begin()));
     });
     const [rest] = begun;
     if (rest instanceof Promise) {

@@ -15,6 +15,7 @@ export class TurnBudget {
   readonly #budgetMs: number;
   /** When the time is over; 0 before the first work of the turn. */
   #endMs = 0;
+  #share = 1;
   #spent = false;
   /** Taken up to the last time that `left` was set, and what it was set to. */
   #takenBefore = 0;
@@ -59,8 +60,9 @@ export class TurnBudget {
     if (this.#spent) this.#setLeft(0);
   }
 
-  /** A turn begins. */
-  renew(): void {
+  /** A turn begins, or a part of one that has this share of the time. */
+  renew(share = 1): void {
+    this.#share = share;
     this.#setLeft(0);
     this.#endMs = 0;
     this.#spent = false;
@@ -70,7 +72,7 @@ export class TurnBudget {
     if (this.#spent) return false;
     if (this.#clock !== null) {
       const nowMs = this.#clock.monotonicMs();
-      if (this.#endMs === 0) this.#endMs = nowMs + this.#budgetMs;
+      if (this.#endMs === 0) this.#endMs = nowMs + this.#budgetMs * this.#share;
       else if (nowMs >= this.#endMs) {
         this.#spent = true;
         return false;

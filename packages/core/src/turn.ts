@@ -36,6 +36,8 @@ export interface TurnWaiter {
 
 /** Outboxes with something to say, beyond which an answer does not wait for its place among them. */
 const crowdedOutboxes = 64;
+/** What the background has of a budget while somebody waits for a turn. */
+const backgroundShare = 0.25;
 /** How long many outboxes gather more while clients wait for a turn: a system call for each of them costs a turn's time. */
 const gatherMs = 4;
 
@@ -62,6 +64,8 @@ export class Turn {
   readonly #waiting = new WaitingLine<TurnWaiter>();
   /** Those who ask for little. */
   readonly #hurried = new WaitingLine<TurnWaiter>();
+  /** What nobody waits for. */
+  readonly #background = new WaitingLine<TurnWaiter>();
   #storage: TurnTask[] = [];
   #outboxes: TurnOutbox[] = [];
   /** `#outboxes` begins with some that the last turn had no time for. */
@@ -107,6 +111,12 @@ export class Turn {
     this.#schedule();
   }
 
+  /** As `wait`, in a line of its own that has a smaller part of each turn: for what nobody waits for, however much it is. */
+  waitInBackground(waiter: TurnWaiter): void {
+    this.#background.push(waiter);
+    this.#schedule();
+  }
+
   /** Milliseconds by a clock that is never set; 0 where there is no clock. */
   nowMs(): number {
     return this.#clock === null ? 0 : this.#clock.monotonicMs();
@@ -128,8 +138,10 @@ export class Turn {
   end(): void {
     this.#scheduled = false;
     this.number++;
-    this.#giveTurns(this.#hurried);
-    if (!this.#behind) this.#giveTurns(this.#waiting);
+    const othersWait = this.#waiting.length > 0;
+    this.#giveTurns(this.#hurried, 1);
+    if (!this.#behind) this.#giveTurns(this.#waiting, 1);
+    this.#giveTurns(this.#background, othersWait ? backgroundShare : 1);
     // A task may dirty another one (a confirm reaches an outbox, a failed commit closes a channel), hence the loops.
     this.#flushBudget.renew();
     const gathers = this.#gathers();
@@ -144,7 +156,8 @@ export class Turn {
     if (this.watch !== null) this.#endTask(this.watch);
     this.#keeps = false;
     this.budget.renew();
-    if (behind || this.#waiting.length > 0 || this.#hurried.length > 0) this.#schedule();
+    const waiting = this.#waiting.length + this.#hurried.length + this.#background.length;
+    if (behind || waiting > 0) this.#schedule();
   }
 
   /** Resolves when no long act is under way: at the end nobody else is waiting. */
@@ -226,8 +239,9 @@ export class Turn {
   }
 
   /** One after the other until the time is over. Who comes to wait meanwhile is not before the next turn. */
-  #giveTurns(line: WaitingLine<TurnWaiter>): void {
-    this.budget.renew();
+  #giveTurns(line: WaitingLine<TurnWaiter>, share: number): void {
+    if (line.length === 0) return;
+    this.budget.renew(share);
     for (let count = line.length; count > 0; count--) {
       this.#giveTurn(line.shift() as TurnWaiter);
       if (this.budget.spent) return;

@@ -2,7 +2,7 @@ import { FakeClock } from "@jackalope/testkit";
 import { describe, expect, test } from "vitest";
 import { Containment } from "../src/containment.ts";
 import { silentLogger } from "../src/logger.ts";
-import { Turn, type TurnOutbox } from "../src/turn.ts";
+import { Turn, type TurnOutbox, type TurnWaiter } from "../src/turn.ts";
 
 /** An outbox that notes when it was its turn. */
 function outbox(endTurn: () => void): TurnOutbox {
@@ -115,5 +115,36 @@ describe("Turn", () => {
     turn.wait({ takeTurn: () => void (went = true) });
     turn.end();
     expect([failed, went]).toEqual([[new Error("mine")], true]);
+  });
+
+  test("what nobody waits for has a smaller part of each turn, and the whole where nobody waits", () => {
+    const clock = new FakeClock();
+    const turn = new Turn(clock, 8);
+    const spentMs = { client: 0, background: 0 };
+    const busy = (kind: "client" | "background", again: (waiter: TurnWaiter) => void): TurnWaiter => {
+      const waiter: TurnWaiter = {
+        takeTurn: () => {
+          for (; turn.budget.take(); turn.budget.left = 0) {
+            clock.advance(1);
+            spentMs[kind]++;
+          }
+          again(waiter);
+        },
+      };
+      return waiter;
+    };
+    for (let count = 0; count < 50; count++) {
+      turn.waitInBackground(busy("background", (waiter) => turn.waitInBackground(waiter)));
+    }
+    turn.end();
+    expect(spentMs.background).toBe(8);
+    let turns = 0;
+    turn.wait(
+      busy("client", (waiter) => {
+        if (turns < 10) turn.wait(waiter);
+      }),
+    );
+    for (; turns < 10; turns++) turn.end();
+    expect(spentMs).toEqual({ client: 80, background: 8 + 20 });
   });
 });

@@ -1,4 +1,4 @@
-import { inSlices, type Lsn, type Message, Tab, type Timer, type VirtualHost } from "@jackalope/core/adapter";
+import { inBackgroundSlices, type Lsn, type Message, Tab, type Timer, type VirtualHost } from "@jackalope/core/adapter";
 import {
   decodeRetained,
   encodeRetained,
@@ -218,7 +218,7 @@ export class RetainedStore {
   #removeExpired(): void {
     this.#sweep = null;
     const { turn, store } = this.#host;
-    const sweeping = inSlices(turn, this.#removingExpired());
+    const sweeping = inBackgroundSlices(turn, this.#removingExpired());
     if (sweeping instanceof Promise) store.containment.watch("background", sweeping);
   }
 

@@ -1,4 +1,4 @@
-import { inSlices, type Logger, type Lsn, type VirtualHost } from "@jackalope/core/adapter";
+import { inBackgroundSlices, type Logger, type Lsn, type VirtualHost } from "@jackalope/core/adapter";
 import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
 import { removePacketRecords } from "./packet-records.ts";
@@ -233,7 +233,7 @@ export class SessionRegistry {
         removePacketRecords(state);
         forgetSession(state);
       }
-      begun.push(inSlices(host.turn, endingSubscriptions(state, shared)));
+      begun.push(inBackgroundSlices(host.turn, endingSubscriptions(state, shared)));
     });
     const [rest] = begun;
     if (!(rest instanceof Promise)) return;
