@@ -100,7 +100,7 @@ export class FrameDecoder implements GatedDecoder {
     const bytes = input.partial as Buffer;
     const end = frameHeaderBytes + size;
     if (bytes[end] !== frameEndByte) throw wrongFrameEnd(bytes, 0, end);
-    input.partial = null;
+    input.endPartial();
     if (input.position === (input.chunk as Buffer).length && !this.stopped) input.chunk = null;
     this.#handler.onFrame(bytes[0] as number, bytes.readUInt16BE(1), bytes, frameHeaderBytes, end);
     return input.chunk !== null;

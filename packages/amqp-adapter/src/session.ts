@@ -5,6 +5,7 @@ import {
   type ClientConnection,
   PublisherThrottle,
   stopReasons,
+  Tab,
   type UnderWay,
   type User,
 } from "@jackalope/core/adapter";
@@ -94,6 +95,7 @@ export class Session implements FrameHandler, PublisherContext {
   /** connection.open was granted. */
   opened(client: ClientConnection): void {
     this.#client = client;
+    this.routes = new RecentRoutes(new Tab(client.payer));
     this.#handshake = null;
     this.state = "running";
     this.setUser(client.user);
@@ -230,7 +232,7 @@ export class Session implements FrameHandler, PublisherContext {
     if (this.state !== "running") return;
     this.client.updateUser(user);
     this.setUser(user);
-    this.routes = new RecentRoutes();
+    this.routes.forget();
     this.send(0, connectionUpdateSecretOk, {});
   }
 

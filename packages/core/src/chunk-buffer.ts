@@ -1,3 +1,7 @@
+import type { Tab } from "./account/tab.ts";
+
+/** Up to here a frame that has not come whole is part of what a connection costs. */
+const freePartialBytes = 64 * 1024;
 const firstPartialBytes = 1024;
 const noBytes = Buffer.alloc(0);
 
@@ -18,6 +22,8 @@ export class ChunkBuffer {
   partial: Buffer | null = null;
   /** How much of `partial` is filled. */
   partialBytes = 0;
+  /** Pays for `partial` where it is large. Null before a login, whose frames are small. */
+  tab: Tab | null = null;
 
   /** Adds what the stream brought. The bytes must not change afterwards. */
   push(chunk: Buffer): void {
@@ -31,7 +37,7 @@ export class ChunkBuffer {
     const rest = this.chunk?.subarray(this.position) ?? noBytes;
     this.chunk = partial.length + rest.length === 0 ? bytes : Buffer.concat([bytes, partial, rest]);
     this.position = 0;
-    this.partial = null;
+    this.endPartial();
   }
 
   /** Puts aside what is left of the chunk, as the beginning of a frame: a copy, so that it does not pin the chunk. */
@@ -40,6 +46,7 @@ export class ChunkBuffer {
     this.chunk = null;
     if (chunk === null || position === chunk.length) return;
     this.partialBytes = chunk.length - position;
+    this.#admit(this.partialBytes);
     this.partial = Buffer.allocUnsafeSlow(Math.max(this.partialBytes, firstPartialBytes));
     chunk.copy(this.partial, 0, position);
   }
@@ -58,12 +65,17 @@ export class ChunkBuffer {
     return false;
   }
 
-  /** Moves `count` bytes from the chunk to `partial`, whose room grows by doubling and up to `boundBytes`. */
+  /**
+   * Moves `count` bytes from the chunk to `partial`, whose room grows by doubling and up to `boundBytes`. Throws
+   * quota-exceeded where the connection has no room.
+   */
   take(count: number, boundBytes: number): void {
     const neededBytes = this.partialBytes + count;
     let partial = this.partial as Buffer;
     if (neededBytes > partial.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(neededBytes, Math.min(partial.length * 2, boundBytes)));
+      const roomBytes = Math.max(neededBytes, Math.min(partial.length * 2, boundBytes));
+      this.#admit(roomBytes);
+      const larger = Buffer.allocUnsafeSlow(roomBytes);
       partial.copy(larger, 0, 0, this.partialBytes);
       this.partial = partial = larger;
     }
@@ -72,9 +84,20 @@ export class ChunkBuffer {
     this.position += count;
   }
 
+  /** The frame is whole, and in other hands. */
+  endPartial(): void {
+    this.partial = null;
+    if (this.tab !== null && this.tab.bytes > 0) this.tab.settle();
+  }
+
   /** Drops everything that waits. */
   drop(): void {
     this.chunk = null;
-    this.partial = null;
+    this.endPartial();
+  }
+
+  #admit(bytes: number): void {
+    if (bytes <= freePartialBytes || this.tab === null) return;
+    this.tab.admit(bytes - this.tab.bytes, "the frame is not taken");
   }
 }

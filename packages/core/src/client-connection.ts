@@ -305,7 +305,7 @@ export class ClientConnection implements QueueOwner {
       yield;
     }
     this.publishing.forget();
-    this.payer.release(connectionBytes);
+    this.payer.close();
     this.broker.connectionClosed(this);
   }
 

@@ -220,8 +220,9 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
     flight.identifiers = identifiers;
     flight.shared = shared;
     if (flight.qos === 2 && !flight.recorded && message.lsn !== 0 && this.#state.persistent) {
-      flight.recorded = true;
+      this.#inFlight.record(flight);
       flight.durableAt = this.#records.sent(flight.packetId, message.lsn);
+      this.#state.weigh();
     }
     if (this.#heldPublishes.length === 0 && flight.durableAt <= this.#store.engine.durable) this.#sendPublish(flight);
     else {
@@ -333,7 +334,9 @@ export class AcknowledgedDeliveries implements DurabilityWaiter {
   }
 
   #forget(flight: Flight): void {
-    if (flight.recorded) this.#records.deliveryEnded(flight.packetId);
+    const { recorded } = flight;
+    if (recorded) this.#records.deliveryEnded(flight.packetId);
     this.#inFlight.free(flight);
+    if (recorded) this.#state.weigh();
   }
 }

@@ -1,4 +1,11 @@
-import { ChunkBuffer, endlessBudget, type GatedDecoder, type TurnBudget } from "@jackalope/core/adapter";
+import {
+  ChunkBuffer,
+  endlessBudget,
+  type GatedDecoder,
+  type Payer,
+  Tab,
+  type TurnBudget,
+} from "@jackalope/core/adapter";
 import { foreignProtocol } from "@jackalope/transport";
 import { readPacketId, readReasonCode } from "./acknowledgement.ts";
 import { readConnectLevel } from "./connect-check.ts";
@@ -54,6 +61,11 @@ export class PacketDecoder implements GatedDecoder {
   constructor(packetBytesMax: number, handler: PacketHandler) {
     this.packetBytesMax = packetBytesMax;
     this.#handler = handler;
+  }
+
+  /** The client is logged in: who pays for large packets that have not come whole. `run` then throws quota-exceeded, too. */
+  paidBy(payer: Payer): void {
+    this.#input.tab = new Tab(payer);
   }
 
   /** True while bytes wait that `run` has not looked at. */
@@ -231,7 +243,7 @@ export class PacketDecoder implements GatedDecoder {
     if (end > this.packetBytesMax) this.#refuseSize(end);
     if (!input.fill(end)) return false;
     const bytes = input.partial as Buffer;
-    input.partial = null;
+    input.endPartial();
     if (input.position === (input.chunk as Buffer).length && !this.stopped) input.chunk = null;
     this.#read(bytes, 0, variableStart, end);
     return input.chunk !== null;

@@ -1,5 +1,6 @@
 import type { Lsn, Message } from "@jackalope/core/adapter";
 import type { SentRecord } from "./packet-records.ts";
+import { flightBytesEach, sentBytesEach } from "./session-bytes.ts";
 
 /** Packet identifiers are 1 to 65,535 ([MQTT-2.2.1-3]). */
 const packetIdMax = 0xffff;
@@ -58,12 +59,19 @@ export class InFlight {
   #next = 1;
   #count = 0;
   #lastOrder = 0;
+  #made = 0;
+  #recordedCount = 0;
   /** What went out on an earlier connection, by Lsn, or by message where it is not stored. */
   readonly #returned = new Map<Lsn | Message, Flight>();
 
   /** Identifiers in use. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Memory that it takes, about. An identifier that was in use once stays. */
+  get heldBytes(): number {
+    return this.#made * flightBytesEach + this.#recordedCount * sentBytesEach;
   }
 
   /** Deliveries that began on an earlier connection and have not come from their queue again. */
@@ -89,6 +97,12 @@ export class InFlight {
     return flight === undefined || flight.kind === "free" ? null : flight;
   }
 
+  /** There is a record of it from now on. */
+  record(flight: Flight): void {
+    flight.recorded = true;
+    this.#recordedCount++;
+  }
+
   /** The client has the message: what follows is PUBREL and PUBCOMP. */
   release(flight: Flight): void {
     flight.kind = "releasing";
@@ -104,6 +118,7 @@ export class InFlight {
     flight.tag = 0;
     flight.message = null;
     flight.identifiers = null;
+    if (flight.recorded) this.#recordedCount--;
     flight.recorded = false;
     if (--this.#count === 0) this.#lastOrder = 0;
   }
@@ -149,7 +164,7 @@ export class InFlight {
     while (this.#end <= packetId) this.#grow();
     const flight = this.#begin(packetId, 2);
     flight.sent = true;
-    flight.recorded = true;
+    this.record(flight);
     if ("released" in record) {
       this.release(flight);
       // Further records go on from here, or the next restart would mix old and new ones.
@@ -166,7 +181,7 @@ export class InFlight {
   }
 
   #begin(packetId: number, qos: 1 | 2): Flight {
-    const flight = (this.#flights[packetId] ??= new Flight(packetId));
+    const flight = (this.#flights[packetId] ??= this.#make(packetId));
     flight.kind = "sending";
     flight.qos = qos;
     flight.sent = false;
@@ -175,6 +190,11 @@ export class InFlight {
     flight.order = ++this.#lastOrder;
     this.#count++;
     return flight;
+  }
+
+  #make(packetId: number): Flight {
+    this.#made++;
+    return new Flight(packetId);
   }
 
   #grow(): void {

@@ -62,7 +62,7 @@ export interface MessageState {
   readonly hasInFlight: boolean;
   /** What this session's messages carry where a subscription must not get them; never 0. */
   readonly originId: number;
-  /** `received` has changed: what the session weighs is entered anew. */
+  /** `received` or `inFlight` has changed: what the session weighs is entered anew. */
   weigh(): void;
 }
 

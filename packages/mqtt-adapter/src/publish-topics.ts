@@ -1,4 +1,4 @@
-import { BrokerError, type Channel } from "@jackalope/core/adapter";
+import { BrokerError, type Channel, Tab } from "@jackalope/core/adapter";
 import { brokerRefusal } from "./broker-refusal.ts";
 import { MqttError } from "./mqtt-error.ts";
 import type { MqttLimits } from "./options.ts";
@@ -20,16 +20,20 @@ export interface TopicSettings {
 export class PublishTopics {
   readonly #channel: Channel;
   readonly #settings: TopicSettings;
-  readonly #recent = new RecentTopics();
+  readonly #recent: RecentTopics;
   #last: PublishTopic | null = null;
   #aliases: IncomingAliases | null = null;
 
   constructor(channel: Channel, settings: TopicSettings) {
     this.#channel = channel;
     this.#settings = settings;
+    this.#recent = new RecentTopics(new Tab(channel.connection.payer));
   }
 
-  /** The topic of a packet with this topic alias, 0 for none. Throws MqttError where there is none. */
+  /**
+   * The topic of a packet with this topic alias, 0 for none. Throws MqttError where there is none, quota-exceeded where
+   * the connection has no room for one more.
+   */
   find(packet: PublishPacket, alias: number): PublishTopic {
     const { bytes, topicStart, topicEnd } = packet;
     if (alias !== 0 && topicStart === topicEnd) return this.#aliasesOf().get(alias);
@@ -72,7 +76,10 @@ export class PublishTopics {
   }
 
   #aliasesOf(): IncomingAliases {
-    return (this.#aliases ??= new IncomingAliases(this.#settings.limits.topicAliasMaximum));
+    return (this.#aliases ??= new IncomingAliases(
+      this.#settings.limits.topicAliasMaximum,
+      new Tab(this.#channel.connection.payer),
+    ));
   }
 }
 

@@ -1,10 +1,12 @@
-import type { Route } from "@jackalope/core/adapter";
+import type { Route, Tab } from "@jackalope/core/adapter";
 
 /** Slots of the table when it is made and at its largest. Both are powers of two. */
 const firstSlots = 16;
 const slotsMax = 4096;
 /** Topics longer than this are not remembered, so that the table is bounded in bytes too. */
 const topicBytesMax = 256;
+/** Memory of one, its texts aside, about: the route mostly is in the connection's route cache as well. */
+const topicBytesEach = 400;
 const fnvOffset = 0x811c9dc5 | 0;
 const fnvPrime = 0x01000193;
 
@@ -38,6 +40,11 @@ export class PublishTopic {
     this.exactProperty = exactProperty;
   }
 
+  /** Memory that it takes, about: bytes, text and key, the topic on the wire, and the exact one twice more. */
+  get heldBytes(): number {
+    return topicBytesEach + this.bytes.length * (this.exact === null ? 4 : 6);
+  }
+
   /** True where these bytes are the topic. */
   is(bytes: Uint8Array, start: number, end: number): boolean {
     const own = this.bytes;
@@ -57,6 +64,13 @@ export class RecentTopics {
   #slots: (PublishTopic | undefined)[] | null = null;
   #mask = 0;
   #stored = 0;
+  #bytes = 0;
+  readonly #tab: Tab | null;
+
+  /** `tab` pays for them. */
+  constructor(tab: Tab | null = null) {
+    this.#tab = tab;
+  }
 
   /** The topic with these bytes, or null. */
   find(bytes: Uint8Array, start: number, end: number): PublishTopic | null {
@@ -69,24 +83,31 @@ export class RecentTopics {
     return second !== undefined && second.is(bytes, start, end) ? second : null;
   }
 
+  /** Remembers a topic, where the connection has room for it. */
   remember(topic: PublishTopic): void {
-    if (topic.bytes.length > topicBytesMax) return;
+    if (topic.bytes.length > topicBytesMax || this.#tab?.payer.hasRoom(topic.heldBytes) === false) return;
     if (this.#slots === null) this.#resize(firstSlots);
     else if (this.#stored * 2 >= this.#slots.length && this.#slots.length < slotsMax)
       this.#resize(this.#slots.length * 2);
     this.#place(topic);
+    this.#tab?.set(this.#bytes);
   }
 
   #place(topic: PublishTopic): void {
     const slots = this.#slots as (PublishTopic | undefined)[];
     const slot = hashOf(topic.bytes, 0, topic.bytes.length) & this.#mask;
     const taken = slots[slot];
-    if (taken === undefined) this.#stored++;
-    else {
-      if (slots[slot ^ 1] === undefined) this.#stored++;
-      slots[slot ^ 1] = taken;
-    }
+    if (taken !== undefined) this.#put(slot ^ 1, taken);
+    this.#put(slot, topic);
+  }
+
+  #put(slot: number, topic: PublishTopic): void {
+    const slots = this.#slots as (PublishTopic | undefined)[];
+    const replaced = slots[slot];
     slots[slot] = topic;
+    if (replaced === undefined) this.#stored++;
+    else this.#bytes -= replaced.heldBytes;
+    this.#bytes += topic.heldBytes;
   }
 
   #resize(size: number): void {
@@ -94,6 +115,7 @@ export class RecentTopics {
     this.#slots = new Array<PublishTopic | undefined>(size).fill(undefined);
     this.#mask = size - 1;
     this.#stored = 0;
+    this.#bytes = 0;
     for (const topic of old) if (topic !== undefined) this.#place(topic);
   }
 }

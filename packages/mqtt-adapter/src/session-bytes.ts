@@ -13,6 +13,10 @@ const levelBytesEach = 235;
 const willBytesEach = 400;
 /** The packet identifier of a QoS 2 publish whose PUBREL has not come, with its record. */
 export const receivedBytesEach = 400;
+/** The record of a QoS 2 delivery under way. */
+export const sentBytesEach = 300;
+/** A packet identifier that was in use for a delivery, and its place in the ring. */
+export const flightBytesEach = 130;
 
 /** A session without anything in it. */
 export function sessionBytes(clientId: string): number {

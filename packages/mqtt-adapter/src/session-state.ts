@@ -116,7 +116,8 @@ export class SessionState {
   /** Enters what it weighs by now, nothing once it has ended: after every change of it. */
   weigh(): void {
     if (this.ended) return this.#tab.settle();
-    const packetIds = this.#received === null ? 0 : this.#received.size * receivedBytesEach;
+    const received = this.#received === null ? 0 : this.#received.size * receivedBytesEach;
+    const packetIds = received + (this.#inFlight?.heldBytes ?? 0);
     this.#tab.set(sessionBytes(this.clientId) + this.#subscriptionBytes + willBytes(this.will) + packetIds);
   }
 
@@ -153,6 +154,7 @@ export class SessionState {
   /** The connection is gone, and what was under way on it is back in its queues. */
   inFlightReturned(): void {
     this.#inFlight?.disconnected();
+    this.weigh();
   }
 
   /** When the session ends, in wall-clock time; Infinity while it is connected, or where it never does. */

@@ -144,6 +144,7 @@ export class Session implements PacketHandler {
     if (open === null) return;
     this.phase = "running";
     this.#writeConnack(reasonCodes.success, sessionPresent, properties);
+    this.wire.decoder.paidBy(open.client.payer);
     this.wire.established(keepAliveSeconds);
     open.throttle();
     if (sessionPresent) await open.resume();

@@ -1,4 +1,4 @@
-import type { Route } from "@jackalope/core/adapter";
+import type { Route, Tab } from "@jackalope/core/adapter";
 import { MqttError, protocolError } from "./mqtt-error.ts";
 import { reasonCodes } from "./reason-codes.ts";
 import type { PublishTopic } from "./recent-topics.ts";
@@ -7,9 +7,12 @@ import type { PublishTopic } from "./recent-topics.ts";
 export class IncomingAliases {
   readonly #maximum: number;
   readonly #topics: (PublishTopic | undefined)[] = [];
+  /** Pays for the topics. */
+  readonly #tab: Tab | null;
 
-  constructor(maximum: number) {
+  constructor(maximum: number, tab: Tab | null = null) {
     this.#maximum = maximum;
+    this.#tab = tab;
   }
 
   /** The topic behind an alias. Throws MqttError. */
@@ -21,9 +24,14 @@ export class IncomingAliases {
     return topic;
   }
 
-  /** Sets an alias. Throws MqttError. */
+  /** Sets an alias. Throws MqttError, and quota-exceeded where the connection has no room for the topic. */
   set(alias: number, topic: PublishTopic): void {
     this.#check(alias);
+    const known = this.#topics[alias];
+    if (known === topic) return;
+    const moreBytes = topic.heldBytes - (known?.heldBytes ?? 0);
+    if (moreBytes > 0) this.#tab?.admit(moreBytes, `the topic alias ${alias} is not set`);
+    else this.#tab?.add(moreBytes);
     this.#topics[alias] = topic;
   }
 

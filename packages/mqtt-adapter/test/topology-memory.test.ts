@@ -61,16 +61,14 @@ describe("the memory of sessions", () => {
     expect([granted.at(0), granted.at(-1)]).toEqual([[0], [0x97]]);
     const old = await fixture.client({ protocolVersion: 4, clientId: "old" });
     expect(await old.subscribe(levels(250))).toEqual([0x80]);
-    client.packet({
-      cmd: "publish",
-      topic: "r",
-      payload: Buffer.alloc(600_000),
-      qos: 1,
-      messageId: 7,
-      dup: false,
-      retain: true,
-    });
-    expect((await client.expect("puback")).reasonCode).toBe(0x97);
+    const payload = Buffer.alloc(60_000);
+    let retained = 0;
+    for (let index = 0; index < 12 && retained === index; index++) {
+      client.packet({ cmd: "publish", topic: `r${index}`, payload, qos: 1, messageId: 7, dup: false, retain: true });
+      if ((await client.expect("puback")).reasonCode !== 0x97) retained++;
+    }
+    expect(retained).toBeGreaterThan(4);
+    expect(retained).toBeLessThan(12);
     let refused = 0;
     for (let index = 0; index < 200 && refused === 0; index++) {
       const late = await fixture.socket();
@@ -97,5 +95,86 @@ describe("the memory of sessions", () => {
     const late = await fixture.socket();
     late.sendConnect({ ...kept, clientId: "new" });
     expect((await late.expect("connack")).reasonCode).toBe(0x97);
+  });
+});
+
+describe("the memory of a connection", () => {
+  const long = (index: number): string => `${index}/${"t".repeat(60_000)}`;
+
+  it("counts topic aliases, and ends with 0x97 where there is no room for one more", async () => {
+    const fixture = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 2_000_000 } });
+    const { broker } = fixture;
+    const before = broker.topologyBytes;
+    const client = await fixture.client();
+    const publish = (topicAlias: number, topic: string): void =>
+      client.packet({
+        cmd: "publish",
+        topic,
+        payload: "",
+        qos: 1,
+        messageId: topicAlias,
+        dup: false,
+        retain: false,
+        properties: { topicAlias },
+      });
+    for (const index of [1, 2, 3]) publish(index, long(index));
+    for (let count = 0; count < 3; count++) await client.expect("puback");
+    const three = broker.topologyBytes;
+    expect(three - before).toBeGreaterThan(3 * 240_000);
+    // Another topic under the same alias takes the place of the first.
+    publish(3, "short");
+    await client.expect("puback");
+    expect(broker.topologyBytes).toBeLessThan(three - 200_000);
+    for (let index = 3; index < 20; index++) publish(index, long(index));
+    let packet = await client.next();
+    while (packet.cmd === "puback") packet = await client.next();
+    expect(packet).toMatchObject({
+      cmd: "disconnect",
+      reasonCode: 0x97,
+      properties: { reasonString: expect.stringContaining("is not set: topology memory limit of connection") },
+    });
+    await until(() => broker.connections.size === 0);
+    expect(broker.topologyBytes).toBe(before);
+  });
+
+  it("counts packets that have not come whole, and ends with 0x97 where they become too much", async () => {
+    const fixture = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 1_000_000 } });
+    const { broker } = fixture;
+    const client = await fixture.client();
+    const before = broker.topologyBytes;
+    // The beginning of a PUBLISH of a mebibyte and more.
+    client.send(Buffer.from([0x30, 0x80, 0x80, 0x60, 0, 1, 0x74, 0]), Buffer.alloc(300_000));
+    await until(() => broker.topologyBytes - before >= 300_000);
+    client.send(Buffer.alloc(900_000));
+    expect(await client.expect("disconnect")).toMatchObject({ reasonCode: 0x97 });
+    await until(() => broker.connections.size === 0);
+    expect(broker.topologyBytes).toBeLessThan(before);
+  });
+
+  it("has nothing left of a packet that came whole", async () => {
+    const fixture = await startAdapter();
+    const { broker } = fixture;
+    const client = await fixture.client();
+    const publish = Buffer.concat([Buffer.from([0x30, 0x84, 0x80, 0x40, 0, 1, 0x74, 0]), Buffer.alloc(1024 * 1024)]);
+    client.send(publish.subarray(0, 500_000));
+    await until(() => broker.topologyBytes > 500_000);
+    client.send(publish.subarray(500_000));
+    await until(() => broker.totals.published === 1);
+    expect(broker.topologyBytes).toBeLessThan(20_000);
+  });
+
+  it("counts the topics that it remembers", async () => {
+    const fixture = await startAdapter({ brokerLimits: { routeCacheMax: 1 } });
+    const { broker } = fixture;
+    const client = await fixture.client();
+    const before = broker.topologyBytes;
+    for (let index = 0; index < 1000; index++) {
+      client.packet({ cmd: "publish", topic: `t/${index}`, payload: "", qos: 0, dup: false, retain: false });
+    }
+    await until(() => broker.totals.published === 1000);
+    expect(broker.topologyBytes - before).toBeGreaterThan(300_000);
+    client.destroy();
+    await until(() => broker.connections.size === 0);
+    expect(broker.topologyBytes).toBeLessThan(before);
   });
 });

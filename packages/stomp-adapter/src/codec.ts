@@ -1,4 +1,11 @@
-import { ChunkBuffer, endlessBudget, type GatedDecoder, type TurnBudget } from "@jackalope/core/adapter";
+import {
+  ChunkBuffer,
+  endlessBudget,
+  type GatedDecoder,
+  type Payer,
+  Tab,
+  type TurnBudget,
+} from "@jackalope/core/adapter";
 import { FrameHead, type HeadLimits } from "./frame-head.ts";
 import { SendTemplate } from "./send-template.ts";
 import { malformed, StompError } from "./stomp-error.ts";
@@ -49,6 +56,11 @@ export class FrameDecoder implements GatedDecoder {
     this.bodyBytesMax = bodyBytesMax;
     this.#limits = limits;
     this.#handler = handler;
+  }
+
+  /** The client is logged in: who pays for large frames that have not come whole. `run` then throws quota-exceeded, too. */
+  paidBy(payer: Payer): void {
+    this.#input.tab = new Tab(payer);
   }
 
   /** True while bytes wait that `run` has not looked at. */
@@ -155,7 +167,7 @@ export class FrameDecoder implements GatedDecoder {
     head.read(bytes, 0, bytes.length, this.#limits);
     const bodyEnd = bytes.length - 1;
     if (bytes[bodyEnd] !== 0) throw malformed("no NUL behind the body: content-length is wrong");
-    input.partial = null;
+    input.endPartial();
     if (input.position >= (input.chunk as Buffer).length && !this.stopped) input.chunk = null;
     const held = this.hold !== null && this.hold.holds(head, bytes, 0, bytes.length);
     if (!held) this.#handler.onFrame(head, bodyStart, bodyEnd);

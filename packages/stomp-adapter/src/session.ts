@@ -154,6 +154,7 @@ export class Session implements FrameHandler, ChannelSink {
   opened(client: ClientConnection, login: LoginResult): void {
     this.version = login.version;
     this.wire.decoder.head.version = login.version;
+    this.wire.decoder.paidBy(client.payer);
     this.userName = client.user.name;
     this.impersonator = client.user.tags.includes(impersonatorTag);
     this.state = "running";

@@ -40,6 +40,27 @@ describe("memory that a connection has open", () => {
     expect(broker.topologyBytes).toBeLessThan(before);
   });
 
+  it("counts frames that have not come whole, and answers ERROR where they become too much", async () => {
+    const fixture = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 1_000_000 } });
+    const { broker } = fixture;
+    const client = await fixture.client();
+    const before = broker.topologyBytes;
+    const head = "SEND\ndestination:/topic/t\ncontent-length:500000\n\n";
+    client.send(head, Buffer.alloc(300_000));
+    await until(() => broker.topologyBytes - before >= 300_000);
+    client.send(Buffer.alloc(200_001));
+    await until(() => broker.totals.published === 1);
+    expect(broker.topologyBytes - before).toBeLessThan(5000);
+    client.send(head.replace("500000", "2000000"), Buffer.alloc(1_100_000));
+    const { headers, body } = await client.expect("ERROR");
+    expect([headers["message"], body.toString()]).toEqual([
+      "quota_exceeded",
+      expect.stringContaining("the frame is not taken: topology memory limit of connection"),
+    ]);
+    await until(() => broker.connections.size === 0);
+    expect(broker.topologyBytes).toBeLessThan(before);
+  });
+
   it("is bounded, and a subscription beyond it is answered ERROR", async () => {
     const fixture = await startAdapter({ brokerLimits: { connectionTopologyBytesMax: 40_000 } });
     const client = await fixture.client();

@@ -19,6 +19,7 @@ export class Payer {
   readonly #alarms: Alarms;
   /** The connection's own first, where there is one. */
   readonly #accounts: readonly ByteAccount[];
+  #closed = false;
 
   constructor(userName: string, alarms: Alarms, accounts: readonly ByteAccount[]) {
     this.userName = userName;
@@ -50,12 +51,19 @@ export class Payer {
   }
 
   add(bytes: number): void {
+    if (this.#closed) return;
     for (const account of this.#accounts) account.bytes += bytes;
   }
 
   /** Takes back what `add` entered. */
   release(bytes: number): void {
-    for (const account of this.#accounts) account.bytes -= bytes;
+    this.add(-bytes);
+  }
+
+  /** For a connection's: it has ended with everything that it had open. Nothing is entered or released any more. */
+  close(): void {
+    this.release(this.bytes);
+    this.#closed = true;
   }
 }
 

@@ -33,7 +33,7 @@ const consumerBytesEach = 620;
  */
 export const connectionBytes = 10_000;
 /** A remembered route, its key aside. */
-const routeBytesEach = 480;
+const routeBytesEach = 400;
 
 /** A message that waits for its commit, its bytes aside. */
 export const bufferedPublishBytes = 300;
