@@ -42,7 +42,8 @@ class LongAct<Result = void> implements TurnWaiter {
       if (step.value instanceof Promise) return this.#goOnBehind(step.value);
     }
     const { budget } = this.#turn;
-    while (budget.take()) {
+    // Whoever begins a hundred of them in a row had better be through with that first.
+    while (!this.#inBackground && budget.take()) {
       const step = this.#steps.next();
       if (step.done === true) return step.value;
       if (step.value instanceof Promise) return this.#goOnBehind(step.value);

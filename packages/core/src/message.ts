@@ -43,6 +43,8 @@ export class Message {
   originId = 0;
   /** Identity in the storage engine, 0 where it is not stored. */
   lsn = 0;
+  /** Where the spill area has put it, 0 where it has not: further queues of a fan-out share the copy. Kept by the area. */
+  spilledAt = 0;
   /** How many entries of queues hold it in memory. Kept by the store, whose `messageBytes` counts it once. */
   holders = 0;
 

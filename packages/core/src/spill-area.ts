@@ -35,8 +35,8 @@ export interface SpillArea {
   /** Removes what an earlier process left. Called once, before anything else. */
   open(listener: SpillListener): Promise<void>;
   /**
-   * Takes a message for one holder; its bytes are copied before the call returns. The same message again, in a row, is
-   * one copy with a further holder.
+   * Takes a message for one holder; its bytes are copied before the call returns. The same message again is
+   * one copy with a further holder (`Message.spilledAt`).
    */
   append(message: Message): SpillPosition;
   /**

@@ -51,9 +51,6 @@ class LogSpillArea implements SpillArea {
   #writer: SpillWriter | null = null;
   #messageCount = 0;
   #deathCount = 0;
-  /** What was appended last in this turn, in case that its next queue comes with it. */
-  #last: Message | null = null;
-  #lastPosition: SpillPosition = 0;
 
   constructor(options: SpillAreaOptions) {
     const segmentBytes = options.segmentBytes ?? segmentBytesDefault;
@@ -80,16 +77,16 @@ class LogSpillArea implements SpillArea {
   }
 
   append(message: Message): SpillPosition {
-    if (message === this.#last && this.#holdAgain(this.#lastPosition)) return this.#lastPosition;
+    // The queues of a fan-out come one by one, and those of several fan-outs by turns.
+    if (message.spilledAt !== 0 && this.#holdAgain(message.spilledAt)) return message.spilledAt;
     const batch = this.#tail.open();
     const bytes = encodeSpilled(batch, message, this.#routes);
     const { id } = batch.segment;
-    this.#last = message;
-    this.#lastPosition = id * segmentRecordsMax + this.#tail.added(batch, bytes, 1);
+    message.spilledAt = id * segmentRecordsMax + this.#tail.added(batch, bytes, 1);
     this.#messageCount++;
     // A turn may bring megabytes: the disk begins while the rest of them is still being read.
     if (this.#tail.gathering === null) this.#writer?.request();
-    return this.#lastPosition;
+    return message.spilledAt;
   }
 
   async read(positions: readonly SpillPosition[]): Promise<readonly Message[]> {
@@ -103,7 +100,6 @@ class LogSpillArea implements SpillArea {
   }
 
   flush(): void {
-    this.#last = null;
     this.#writer?.request();
     this.#clean();
   }

@@ -101,7 +101,7 @@ describe("The spill area", () => {
     expect(disk.paths()).toEqual([]);
   });
 
-  test("a message that comes several times in a row is one copy, held by each", async () => {
+  test("a message that comes several times is one copy, held by each", async () => {
     const opened = await Opened.on(new FaultyDisk());
     const message = testMessage("all");
     const positions = [1, 2, 3].map(() => opened.area.append(message));
@@ -113,6 +113,21 @@ describe("The spill area", () => {
       opened.area.release(position);
     }
     expect(opened.area.statistics().messages).toBe(0);
+  });
+
+  test("messages on their way to many queues by turns are a copy each, until nobody holds it", async () => {
+    const opened = await Opened.on(new FaultyDisk());
+    const messages = [testMessage("one"), testMessage("two")];
+    const positions = [0, 1, 0, 1, 0, 1].map((which) => opened.area.append(messages[which] as Message));
+    expect(opened.area.statistics().messages).toBe(2);
+    await opened.write();
+    expect(opened.area.append(messages[0] as Message)).toBe(positions[0]);
+    opened.area.release(positions[0] as number);
+    for (const position of positions) opened.area.release(position);
+    expect(opened.area.statistics().messages).toBe(0);
+    const anew = opened.area.append(messages[0] as Message);
+    expect(anew).not.toBe(positions[0]);
+    expect(await opened.bodies([anew])).toEqual(["one"]);
   });
 
   test("a message larger than a batch and a segment goes through", async () => {
