@@ -58,7 +58,7 @@ const levels = (index: number): string => Array.from({ length: 20 }, (_unused, l
 
 const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = {
   "a queue": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       await each(indices, (index) => channel.assertQueue(`queue-${index}`));
@@ -73,21 +73,21 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "an exchange": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       await each(indices, (index) => channel.assertExchange(`exchange-${index}`, "topic"));
     },
   ],
   "a binding of a direct exchange": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       await each(indices, (index) => channel.bindQueue("base", "amq.direct", `key-${index}`));
     },
   ],
   "a binding of a topic exchange": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       await each(indices, (index) => channel.bindQueue("base", "amq.topic", levels(index).replaceAll("/", ".")));
@@ -101,7 +101,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "a consumer": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       await each(indices, (index) => channel.consume("base", () => undefined, { consumerTag: `consumer-${index}` }));
@@ -128,7 +128,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
       }),
   ],
   "an MQTT subscription": [
-    2000,
+    1200,
     async (broker, indices) => {
       const client = await mqtt(broker);
       for (const index of indices) client.send(subscribePacket(index + 1, [[levels(index), index % 2]]));
@@ -139,7 +139,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "a retained message": [
-    2000,
+    1200,
     async (broker, indices) => {
       const client = await mqtt(broker);
       for (const index of indices) {
@@ -157,7 +157,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "a packet identifier of QoS 2": [
-    4000,
+    2000,
     async (broker, indices) => {
       for (let at = 0; at < indices.length; at += 500) {
         const members = indices.slice(at, at + 500);
@@ -168,7 +168,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "a route that AMQP remembers": [
-    2000,
+    1200,
     async (broker, indices) => {
       const channel = await channelOf(broker);
       for (const index of indices) channel.publish("amq.fanout", `route-${index}`, Buffer.from("x"));
@@ -176,7 +176,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "a route that MQTT remembers": [
-    2000,
+    1200,
     async (broker, indices) => {
       const client = await mqtt(broker);
       for (const index of indices) client.send(publishPacket({ topic: `route/${index}.x` }));
@@ -184,7 +184,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "an operation of an AMQP transaction": [
-    5000,
+    3000,
     async (broker, indices) => {
       const connection = await RawConnection.open(targetOf(broker.url, () => Promise.resolve()));
       connection.send(channelOpen(1), method(1, 90, 10));
@@ -194,7 +194,7 @@ const shapes: Readonly<Record<string, readonly [count: number, make: Shape]>> = 
     },
   ],
   "an operation of a STOMP transaction": [
-    5000,
+    3000,
     (broker, indices) => {
       const send = `SEND\ndestination:/topic/t\ntransaction:t\n\n${"x".repeat(100)}\0`;
       return stomp(broker, ["BEGIN\ntransaction:t\n\n\0", send.repeat(indices.length)]);

@@ -71,9 +71,14 @@ export class Message {
     return this.bodyEnd - this.bodyStart;
   }
 
-  /** Native properties and body in bytes: what the message weighs against memory limits. */
+  /** Native properties and body in bytes. */
   get sizeBytes(): number {
     return this.nativeEnd - this.nativeStart + this.bodyEnd - this.bodyStart;
+  }
+
+  /** What the message weighs against memory limits: `sizeBytes`, and its route's key where that is long. */
+  get memoryBytes(): number {
+    return this.sizeBytes + this.route.longKeyBytes;
   }
 
   /** A view of the native properties. */

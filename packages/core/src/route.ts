@@ -1,4 +1,5 @@
 import type { Exchange } from "./exchange/exchange.ts";
+import { nameBytesMax } from "./name-bounds.ts";
 import type { Queue } from "./queue/queue.ts";
 
 /**
@@ -11,6 +12,11 @@ export class Route {
   readonly routingKey: string;
   /** The exact MQTT topic where the key does not tell it (it has dots of its own), null otherwise. */
   readonly topic: string | null;
+  /**
+   * Memory of a long key, as text and on the wire, about; 0 for a key that AMQP could carry. Each message of the route
+   * weighs so much more: it may be the only one that still keeps the route, and nobody counts who shares it.
+   */
+  readonly longKeyBytes: number;
   /** The adapter's encoding of exchange and routing key for delivery, built once a route. */
   wire: Uint8Array | null = null;
   /** As `wire`, for protocols that write both as one path: STOMP's destination header. */
@@ -27,5 +33,6 @@ export class Route {
     this.exchange = exchange;
     this.routingKey = routingKey;
     this.topic = topic;
+    this.longKeyBytes = routingKey.length > nameBytesMax ? 2 * routingKey.length + (topic?.length ?? 0) : 0;
   }
 }

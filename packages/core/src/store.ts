@@ -102,7 +102,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   /** An entry of a queue holds the message from now on. */
   hold(message: Message): void {
     if (message.holders++ === 0) {
-      this.messageBytes += message.sizeBytes;
+      this.messageBytes += message.memoryBytes;
       if (this.messageBytes > this.#fillBytes) this.#filled();
     }
     if (--this.#fillEntries === 0) this.#filled();
@@ -110,7 +110,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
 
   /** The entry is done with, or only a row from now on. */
   letGo(message: Message): void {
-    if (--message.holders === 0) this.messageBytes -= message.sizeBytes;
+    if (--message.holders === 0) this.messageBytes -= message.memoryBytes;
   }
 
   /**

@@ -124,14 +124,14 @@ export class Consumers implements TurnWaiter {
   /** One delivery, to be acknowledged, goes to this consumer. */
   takeCredit(consumer: Consumer, message: Message): void {
     this.#outstanding++;
-    if (consumer.unlimited) this.#outstandingBytes += message.sizeBytes + entryBytes;
+    if (consumer.unlimited) this.#outstandingBytes += message.memoryBytes + entryBytes;
     if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
   }
 
   /** One delivery of this consumer was settled. */
   giveCredit(consumer: Consumer, message: Message): void {
     this.#outstanding--;
-    if (consumer.unlimited) this.#outstandingBytes -= message.sizeBytes + entryBytes;
+    if (consumer.unlimited) this.#outstandingBytes -= message.memoryBytes + entryBytes;
     consumer.credit++;
     if (consumer.credit === 1 || consumer.following === null) consumer.queue.consumers.refresh(consumer);
     this.touch(consumer.queue);

@@ -51,12 +51,12 @@ export class Transaction {
    * where the connection has no room.
    */
   publish(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): void {
-    this.#bytes += message.sizeBytes;
+    this.#bytes += message.memoryBytes;
     const { transactionOperationsMax, transactionBytesMax } = this.#limits;
     if (this.#publishes.length >= transactionOperationsMax || this.#bytes > transactionBytesMax) {
       throw new BrokerError("resource-error", "transaction is larger than the broker allows");
     }
-    this.#tab.admit(bufferedPublishBytes + message.sizeBytes, "the transaction takes no more");
+    this.#tab.admit(bufferedPublishBytes + message.memoryBytes, "the transaction takes no more");
     message.own();
     this.#publishes.push({ route, message, mandatory, extraRoutes });
   }

@@ -72,16 +72,16 @@ export class ReadyList {
 
   /** Adds an entry behind all others. */
   push(entry: QueueEntry): void {
-    const { sizeBytes, bodyBytes } = entry.message;
+    const { memoryBytes, bodyBytes } = entry.message;
     this.#bodyBytes += bodyBytes;
     if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
       this.#window.push(entry);
-      this.#weighWindow(sizeBytes, 1);
+      this.#weighWindow(memoryBytes, 1);
       return;
     }
     const { place, expiresAtMs } = entry;
     const storedAt = this.#pageOut(entry.message);
-    this.#paged.push(storedAt, place, expiresAtMs, sizeBytes, bodyBytes, false, storedAt === 0 ? entry : null);
+    this.#paged.push(storedAt, place, expiresAtMs, memoryBytes, bodyBytes, false, storedAt === 0 ? entry : null);
   }
 
   /** Adds a stored message at recovery, without its body. */
@@ -102,7 +102,7 @@ export class ReadyList {
     let entry = this.#returned.shift();
     if (entry === null) {
       entry = this.#window.shift();
-      if (entry !== null) this.#weighWindow(-entry.message.sizeBytes, -1);
+      if (entry !== null) this.#weighWindow(-entry.message.memoryBytes, -1);
       if (this.#paged.count > 0) this.#pageIn();
     }
     if (entry !== null) this.#bodyBytes -= entry.message.bodyBytes;
@@ -135,7 +135,7 @@ export class ReadyList {
       if (answer === "taken") {
         this.#window.removeAt(index);
         this.#bodyBytes -= entry.message.bodyBytes;
-        this.#weighWindow(-entry.message.sizeBytes, -1);
+        this.#weighWindow(-entry.message.memoryBytes, -1);
       } else {
         index++;
         left++;
@@ -241,7 +241,7 @@ export class ReadyList {
         entry = this.#revive(row, message as Message);
       }
       this.#window.push(entry);
-      this.#weighWindow(entry.message.sizeBytes, 1);
+      this.#weighWindow(entry.message.memoryBytes, 1);
     }
     const { containment } = this.#store;
     this.#queue.filtered.noteChange();

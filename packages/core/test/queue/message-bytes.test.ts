@@ -55,6 +55,25 @@ describe("Store.messageBytes", () => {
     expect(broker.broker.messageBytes).toBe(0);
   });
 
+  test("counts the key of each message where it is longer than AMQP's, so that the window holds fewer of them", async () => {
+    const limits = { queueWindowBytesMax: 200_000 };
+    const broker = await TestBroker.open({ storage: new KeepingStorage(), limits });
+    await broker.queue("q");
+    await broker.bind("amq.topic", "q", "#");
+    const channel = broker.channel();
+    channel.publish("amq.topic", "k".repeat(255), body);
+    expect(broker.broker.messageBytes).toBe(1000);
+    for (let index = 0; index < 20; index++) {
+      channel.publish("amq.topic", `${"k".repeat(20_000)}${index}`, body, { deliveryMode: 2 });
+    }
+    expect(broker.broker.messageBytes).toBeGreaterThan(100_000);
+    expect(broker.broker.messageBytes).toBeLessThan(250_000);
+    channel.consume("q");
+    await until(() => channel.sink.seen.length === 21);
+    channel.channel.ack(0, true);
+    expect(broker.broker.messageBytes).toBe(0);
+  });
+
   test("does not count what is behind the window, until it is read back", async () => {
     const storage = new KeepingStorage();
     const limits = { queueWindowMessagesMax: 4, pageMessagesMax: 2 };

@@ -77,7 +77,8 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
   topologyBytesMax: shared(
     "topologyBytesMax",
     "Memory for everything that is no message, about: definitions, and what connections have open. 0 is two fifths of " +
-      "the JavaScript heap's limit, or of the memory of the machine or the control group where that is less.",
+      "the JavaScript heap's limit without the 48 MiB that it has for what is new, or of the memory of the machine or " +
+      "the control group where that is less.",
   ),
   virtualHostTopologyBytesMax: shared(
     "virtualHostTopologyBytesMax",
