@@ -178,8 +178,7 @@ export class ClientConnection implements QueueOwner {
     }
     if (name !== "") requireUnreserved("queue", name);
     this.#requireDeadLettering(spec, actual);
-    const ownSpec = { ...spec, declaredBy: this.user.name };
-    const { queue, lsn } = host.topology.createQueue(actual, ownSpec, ...this.#holder(spec.exclusive));
+    const { queue, lsn } = host.topology.createQueue(actual, spec, ...this.#holder(spec.exclusive));
     if (spec.exclusive) this.#exclusiveQueues.add(queue);
     await this.#done(lsn);
     return queue;

@@ -36,7 +36,7 @@ interface QueueRecord extends MadeBy {
   readonly arguments: readonly JsonField[];
   /** `QueueSpec.reservedFor`; missing for everybody's. */
   readonly user?: string;
-  /** `QueueSpec.declaredBy`; missing for nobody's. */
+  /** What older versions wrote in place of `madeBy`. */
   readonly declaredBy?: string;
 }
 
@@ -65,7 +65,6 @@ export function queueValue(queue: Queue): Uint8Array {
     autoDelete: queue.autoDelete,
     arguments: fieldTableToJson(queue.arguments),
     ...(queue.reservedFor === null ? {} : { user: queue.reservedFor }),
-    ...(queue.declaredBy === null ? {} : { declaredBy: queue.declaredBy }),
     ...madeBy(queue.payer),
   };
   return definitionValue(record);
@@ -75,8 +74,8 @@ export function queueValue(queue: Queue): Uint8Array {
 export function parseQueue(value: Uint8Array): { id: number; spec: QueueSpec; madeBy: string } {
   const record = JSON.parse(Buffer.from(value).toString()) as QueueRecord;
   const args = fieldTableFromJson(record.arguments);
-  const { id, autoDelete, user: reservedFor = null, declaredBy = null, madeBy = "" } = record;
-  const spec = { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor, declaredBy };
+  const { id, autoDelete, user: reservedFor = null, declaredBy = "", madeBy = declaredBy } = record;
+  const spec = { durable: true, exclusive: false, autoDelete, arguments: args, reservedFor };
   return { id, spec, madeBy };
 }
 

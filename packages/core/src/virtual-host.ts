@@ -322,11 +322,11 @@ export class VirtualHost implements QueueHost, RoutingTable {
   }
 
   /**
-   * True where the user that declared the queue may not use the topic. Who may declare queues could otherwise send to any
+   * True where the user that made the queue may not use the topic. Who may declare queues could otherwise send to any
    * topic by way of one that is named like it.
    */
   #deadLetterForbidden(queue: Queue, exchange: Exchange, copy: Message): boolean {
-    const user = queue.declaredBy === null ? undefined : this.parts.users.find(queue.declaredBy);
+    const user = this.parts.users.find(queue.payer.userName);
     if (user === undefined || user.topicPermissions(this.name).size === 0) return false;
     const { routingKey, topic } = copy.route;
     for (const [index, key] of [routingKey, ...copy.extraKeys].entries()) {

@@ -11,8 +11,6 @@ export interface QueueSpec {
   readonly arguments: FieldTable;
   /** The user whose clients alone may have it: an MQTT session, a durable STOMP subscription. Default: everybody. */
   readonly reservedFor?: string | null;
-  /** The user in whose name the queue dead-letters. Default: nobody's, which may do everything. */
-  readonly declaredBy?: string | null;
 }
 
 /** What makes one queue: identity, declaration, and the connection that owns it where it is exclusive. */

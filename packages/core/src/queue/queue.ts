@@ -62,9 +62,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   readonly countsDeliveries: boolean;
   /** The user whose clients alone may have it, null for everybody. */
   reservedFor: string | null;
-  /** The user in whose name it dead-letters, null for nobody's. */
-  readonly declaredBy: string | null;
-  /** Who made it. */
+  /** Who made it, and in whose name it dead-letters; where nobody knows who, it may dead-letter to everything. */
   readonly payer: Payer;
   /** What it weighs in the payer's accounts, messages aside. */
   readonly accountedBytes: number;
@@ -95,7 +93,6 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.options = options;
     this.owner = identity.owner;
     this.reservedFor = spec.reservedFor ?? null;
-    this.declaredBy = options.deadLetterExchange === null ? null : (spec.declaredBy ?? null);
     this.payer = identity.payer;
     this.accountedBytes = queueBytes(identity.name, spec.arguments);
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
