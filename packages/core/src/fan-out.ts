@@ -14,21 +14,20 @@ const underWayMax = 64;
  * One message on its way to many queues. It is stored for all of them before the first has it, and it stands in each queue
  * from then on in order: whoever else puts something into a queue, or takes something out, has the queue catch up first.
  *
- *     queue.late    the fan-outs that have not come to the queue yet, oldest first
+ *     late    the fan-outs that have not come to the queue yet, oldest first
  */
 export class FanOut {
   readonly message: Message;
+  /** The list of this one, shared by all queues that have no other. */
+  readonly alone: readonly FanOut[];
   readonly #queues: readonly Queue[];
   #next = 0;
 
   constructor(message: Message, queues: readonly Queue[]) {
     this.message = message;
     this.#queues = queues;
-    const alone = [this];
-    for (let index = 0; index < queues.length; index++) {
-      const queue = queues[index] as Queue;
-      queue.late = queue.late === null ? alone : [...queue.late, this];
-    }
+    this.alone = [this];
+    for (let index = 0; index < queues.length; index++) (queues[index] as Queue).addLate(this);
   }
 
   /** Gives one queue its message in each step. */
@@ -36,7 +35,7 @@ export class FanOut {
     while (this.#next < this.#queues.length) {
       const queue = this.#queues[this.#next++] as Queue;
       // Otherwise somebody else had it catch up.
-      if (queue.late?.includes(this) === true) queue.catchUp();
+      if (queue.awaits(this)) queue.catchUp();
       yield;
     }
   }
@@ -63,7 +62,7 @@ export class FanOuts {
   /** Gives `message` to each of `queues`, which have it stored where they have to. `afterwards` is done at the end. */
   begin(message: Message, queues: readonly Queue[], afterwards: () => Generator<void, void>): void {
     message.own();
-    this.#store.hold(message);
+    this.#store.holdShared(message);
     if (this.#underWay.size >= underWayMax) this.#finishOldest();
     const fanOut = new FanOut(message, queues);
     this.#underWay.add(fanOut);
@@ -78,7 +77,7 @@ export class FanOuts {
       yield* afterwards();
     } finally {
       this.#underWay.delete(fanOut);
-      this.#store.letGo(fanOut.message);
+      this.#store.letGoShared(fanOut.message);
     }
   }
 

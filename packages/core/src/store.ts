@@ -6,6 +6,7 @@ import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
 import { Ownership } from "./ownership.ts";
+import type { QueueEntry } from "./queue/queue-entry.ts";
 import type { SpillArea, SpillListener, SpillPosition } from "./spill-area.ts";
 import type { Lsn, StorageEngine, StorageListener } from "./storage-engine.ts";
 import type { Turn, TurnTask } from "./turn.ts";
@@ -99,18 +100,35 @@ export class Store implements StorageListener, SpillListener, TurnTask {
     return !this.#failing && this.ownership.certain;
   }
 
-  /** An entry of a queue holds the message from now on. */
-  hold(message: Message): void {
-    if (message.holders++ === 0) {
-      this.messageBytes += message.memoryBytes;
-      if (this.messageBytes > this.#fillBytes) this.#filled();
-    }
+  /** An entry of a queue holds its message from now on. `alone`: nobody else does, or will. */
+  hold(entry: QueueEntry, alone: boolean): void {
+    if (alone) {
+      entry.aloneBytes = entry.message.memoryBytes;
+      this.#hold(entry.aloneBytes);
+    } else this.holdShared(entry.message);
     if (--this.#fillEntries === 0) this.#filled();
   }
 
   /** The entry is done with, or only a row from now on. */
-  letGo(message: Message): void {
+  letGo(entry: QueueEntry): void {
+    const { aloneBytes } = entry;
+    // Its message may not have been looked at for long: fetching it from memory is the most of an acknowledgement.
+    if (aloneBytes >= 0) this.messageBytes -= aloneBytes;
+    else this.letGoShared(entry.message);
+  }
+
+  /** As `hold`, for what is no entry. */
+  holdShared(message: Message): void {
+    if (message.holders++ === 0) this.#hold(message.memoryBytes);
+  }
+
+  letGoShared(message: Message): void {
     if (--message.holders === 0) this.messageBytes -= message.memoryBytes;
+  }
+
+  #hold(bytes: number): void {
+    this.messageBytes += bytes;
+    if (this.messageBytes > this.#fillBytes) this.#filled();
   }
 
   /**

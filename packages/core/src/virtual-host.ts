@@ -190,7 +190,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     }
     if (waiting === null) return result;
     if (message.persistent) this.#append(waiting, message);
-    for (let index = 0; index < waiting.length; index++) (waiting[index] as Queue).enqueue(message);
+    for (let index = 0; index < waiting.length; index++) (waiting[index] as Queue).enqueue(message, false);
     return result;
   }
 
@@ -307,7 +307,7 @@ export class VirtualHost implements QueueHost, RoutingTable {
     if (message.persistent && queue.stores) {
       this.store.append(queue.idList, message);
     }
-    queue.enqueue(message);
+    queue.enqueue(message, true);
     return PublishResult.routed;
   }
 

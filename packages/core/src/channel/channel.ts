@@ -286,11 +286,11 @@ export class Channel {
   /** A delivery that has to be acknowledged. */
   deliverUnacked(consumer: Consumer, entry: QueueEntry, deliveryCount: number): boolean {
     const tag = this.#settlements.push(entry);
-    this.#consumers.takeCredit(consumer, entry.message);
+    this.#consumers.takeCredit(consumer, entry);
     try {
       this.sink.deliver(consumer, entry.message, tag, entry.redelivered, deliveryCount);
     } catch (error) {
-      this.#settlements.withdraw(tag, consumer, entry.message);
+      this.#settlements.withdraw(tag, consumer, entry);
       return this.#deliveryFailed(consumer, error);
     }
     const totals = this.#host.totals;

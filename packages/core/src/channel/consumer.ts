@@ -54,6 +54,10 @@ export class Consumer {
   /** Neighbours in the queue's round, null while it cannot take a message. Kept by ConsumerSet. */
   following: Consumer | null = null;
   preceding: Consumer | null = null;
+  /** True while its channel keeps it from taking messages, and its neighbours among those. Kept by WaitingConsumers. */
+  waits = false;
+  waitsBehind: Consumer | null = null;
+  waitsBefore: Consumer | null = null;
 
   constructor(channel: Channel, queue: Queue, tag: string, spec: ConsumeSpec, priority: number, prefetchCount: number) {
     this.channel = channel;
@@ -101,9 +105,14 @@ export class Consumer {
     return this.started && this.credit > 0;
   }
 
+  /** True where its channel lets it take a message. */
+  get admitted(): boolean {
+    return this.noAck ? !this.channel.paused : this.channel.acceptsUnacked;
+  }
+
   /** True where a message could be delivered now. */
   get willing(): boolean {
-    return this.started && this.credit > 0 && (this.noAck ? !this.channel.paused : this.channel.acceptsUnacked);
+    return this.ready && this.admitted;
   }
 
   /** Lets messages flow; the adapter calls it when the client has been told of the subscription. */

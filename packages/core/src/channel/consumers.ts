@@ -2,14 +2,14 @@ import { consumerBytes } from "../account/topology-bytes.ts";
 import { BrokerError } from "../errors.ts";
 import { findField, integerOf } from "../field-value.ts";
 import type { Limits } from "../limits.ts";
-import type { Message } from "../message.ts";
 import { newName } from "../names.ts";
 import type { Queue } from "../queue/queue.ts";
 import { fieldTypeName } from "../queue/queue-arguments.ts";
-import { entryBytes } from "../queue/queue-entry.ts";
+import { entryBytes, type QueueEntry } from "../queue/queue-entry.ts";
 import type { Turn, TurnWaiter } from "../turn.ts";
 import type { Channel } from "./channel.ts";
 import { type ConsumeSpec, Consumer } from "./consumer.ts";
+import { WaitingConsumers } from "./waiting-consumers.ts";
 
 /** Consumers that join their rounds again in one go, whatever the turn's time. */
 const resumedAtOnce = 64;
@@ -20,6 +20,8 @@ export class Consumers implements TurnWaiter {
   readonly #limits: Limits;
   readonly #turn: Turn;
   readonly #byTag = new Map<string, Consumer>();
+  /** True where the channel's prefetch limit and bounds leave room for one more delivery. */
+  haveRoom = true;
   #prefetchCount = 0;
   /** Unacknowledged deliveries of all consumers together at a time. */
   #unackedMax: number;
@@ -28,9 +30,9 @@ export class Consumers implements TurnWaiter {
   /** Memory that those to consumers without a prefetch limit keep. */
   #outstandingBytes = 0;
   /** Those that left their queue's round, or did not join it, because the channel takes nothing: in that order. */
-  readonly #waiting = new Set<Consumer>();
+  readonly #waiting = new WaitingConsumers();
   /** As `#waiting`: those that do not mind how much is unacknowledged. */
-  readonly #waitingNoAck = new Set<Consumer>();
+  readonly #waitingNoAck = new WaitingConsumers();
   #asksForTurn = false;
   #replyQueue: Queue | null = null;
   /** The queue that may have messages for the credit that came back, and, which is rare, further ones. */
@@ -48,11 +50,6 @@ export class Consumers implements TurnWaiter {
     return this.#byTag.size;
   }
 
-  /** True where the channel's prefetch limit and bounds leave room for one more delivery. */
-  get haveRoom(): boolean {
-    return this.#outstanding < this.#unackedMax && this.#outstandingBytes < this.#limits.channelUnackedBytesMax;
-  }
-
   get replyAddress(): string | null {
     return this.#replyQueue?.name ?? null;
   }
@@ -62,6 +59,7 @@ export class Consumers implements TurnWaiter {
     if (!global) this.#prefetchCount = prefetchCount;
     // As in RabbitMQ, a limit a consumer takes the place of one for the channel.
     this.#unackedMax = !global || prefetchCount === 0 ? unlimited : Math.min(prefetchCount, unlimited);
+    this.haveRoom = !this.#isFull();
     this.resume();
   }
 
@@ -107,7 +105,7 @@ export class Consumers implements TurnWaiter {
   /** Drops a consumer whose queue is gone; false where it was dropped before. */
   forget(consumer: Consumer): boolean {
     consumer.started = false;
-    (consumer.noAck ? this.#waitingNoAck : this.#waiting).delete(consumer);
+    (consumer.noAck ? this.#waitingNoAck : this.#waiting).remove(consumer);
     if (this.#byTag.get(consumer.tag) !== consumer) return false;
     this.#channel.connection.payer.release(consumer.accountedBytes);
     return this.#byTag.delete(consumer.tag);
@@ -122,16 +120,18 @@ export class Consumers implements TurnWaiter {
   }
 
   /** One delivery, to be acknowledged, goes to this consumer. */
-  takeCredit(consumer: Consumer, message: Message): void {
+  takeCredit(consumer: Consumer, entry: QueueEntry): void {
     this.#outstanding++;
-    if (consumer.unlimited) this.#outstandingBytes += message.memoryBytes + entryBytes;
+    if (consumer.unlimited) this.#outstandingBytes += entry.memoryBytes + entryBytes;
+    if (this.#isFull()) this.haveRoom = false;
     if (--consumer.credit === 0) consumer.queue.consumers.refresh(consumer);
   }
 
   /** One delivery of this consumer was settled. */
-  giveCredit(consumer: Consumer, message: Message): void {
+  giveCredit(consumer: Consumer, entry: QueueEntry): void {
     this.#outstanding--;
-    if (consumer.unlimited) this.#outstandingBytes -= message.memoryBytes + entryBytes;
+    if (consumer.unlimited) this.#outstandingBytes -= entry.memoryBytes + entryBytes;
+    if (!this.haveRoom) this.haveRoom = !this.#isFull();
     consumer.credit++;
     if (consumer.credit === 1 || consumer.following === null) consumer.queue.consumers.refresh(consumer);
     this.touch(consumer.queue);
@@ -169,7 +169,7 @@ export class Consumers implements TurnWaiter {
 
   /** The channel may have become able to take deliveries: who waits for that joins, as long as it is. */
   resume(): void {
-    if (this.#waiting.size === 0 && this.#waitingNoAck.size === 0) return;
+    if (this.#waiting.first === null && this.#waitingNoAck.first === null) return;
     let atOnce = resumedAtOnce;
     while (!this.#channel.paused) {
       const consumer = this.#nextWaiting();
@@ -178,7 +178,7 @@ export class Consumers implements TurnWaiter {
         this.#awaitTurn();
         return;
       }
-      (consumer.noAck ? this.#waitingNoAck : this.#waiting).delete(consumer);
+      (consumer.noAck ? this.#waitingNoAck : this.#waiting).remove(consumer);
       consumer.queue.consumerChanged(consumer);
     }
   }
@@ -188,10 +188,13 @@ export class Consumers implements TurnWaiter {
     this.resume();
   }
 
+  #isFull(): boolean {
+    return this.#outstanding >= this.#unackedMax || this.#outstandingBytes >= this.#limits.channelUnackedBytesMax;
+  }
+
   #nextWaiting(): Consumer | null {
-    for (const consumer of this.#waitingNoAck) return consumer;
-    if (this.#channel.acceptsUnacked) for (const consumer of this.#waiting) return consumer;
-    return null;
+    if (this.#waitingNoAck.first !== null) return this.#waitingNoAck.first;
+    return this.#channel.acceptsUnacked ? this.#waiting.first : null;
   }
 
   #awaitTurn(): void {

@@ -1,5 +1,4 @@
 import { BrokerError } from "../errors.ts";
-import type { Message } from "../message.ts";
 import { inSlices, type UnderWay } from "../long-act.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
@@ -49,9 +48,9 @@ export class Settlements {
   }
 
   /** The delivery under `tag` was not made after all. */
-  withdraw(tag: number, consumer: Consumer, message: Message): void {
+  withdraw(tag: number, consumer: Consumer, entry: QueueEntry): void {
     this.#ledger.take(tag);
-    this.#consumers.giveCredit(consumer, message);
+    this.#consumers.giveCredit(consumer, entry);
   }
 
   /** The next delivery tag, for a delivery that nobody settles. */
@@ -129,7 +128,7 @@ export class Settlements {
   settle(entry: QueueEntry, kind: SettlementKind): void {
     const queue = entry.queue;
     queue.unackedCount--;
-    if (entry.consumer !== null) this.#consumers.giveCredit(entry.consumer, entry.message);
+    if (entry.consumer !== null) this.#consumers.giveCredit(entry.consumer, entry);
     switch (kind) {
       case "ack":
         this.#totals.acknowledged++;

@@ -110,9 +110,9 @@ export class ConsumerSet {
    */
   refresh(consumer: Consumer): void {
     const joined = consumer.following !== null;
-    const served = this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
-    const willing = served && consumer.willing;
-    if (served && !willing && consumer.ready) consumer.channel.consumerWaits(consumer);
+    const served = consumer.ready && this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
+    const willing = served && consumer.admitted;
+    if (served && !willing) consumer.channel.consumerWaits(consumer);
     if (willing === joined) return;
     if (willing) {
       this.joins++;
@@ -125,11 +125,18 @@ export class ConsumerSet {
    * each of them out of its round when they have to pause: who cannot take a message leaves when it is asked.
    */
   peek(): Consumer | null {
+    const next = this.#levels[0]?.next ?? null;
+    // Who is in the round is ready.
+    return next !== null && next.admitted ? next : this.#search();
+  }
+
+  #search(): Consumer | null {
     for (let index = 0; index < this.#levels.length; index++) {
       const level = this.#levels[index] as PriorityLevel;
       for (let { next } = level; next !== null; { next } = level) {
-        if (next.willing) return next;
-        this.refresh(next);
+        if (next.admitted) return next;
+        level.leave(next);
+        next.channel.consumerWaits(next);
       }
     }
     return null;

@@ -39,7 +39,7 @@ export class ParkedMessages {
     const { lsn } = entry.message;
     const { store, totals, logger } = this.#host;
     const stored = this.#queue.stores && lsn > 0;
-    store.letGo(entry.message);
+    store.letGo(entry);
     if (stored) this.#lsns.push(lsn);
     else totals.dropped.undeliverable++;
     const fields = { queue: this.#queue.name, vhost: this.#host.name, message: lsn, reason };

@@ -7,10 +7,12 @@ import type { FanOut } from "../fan-out.ts";
 import type { FieldTable } from "../field-value.ts";
 import type { Message } from "../message.ts";
 import type { Lsn, StoredMessage } from "../storage-engine.ts";
+import type { TurnBudget } from "../turn-budget.ts";
 import type { TurnWaiter } from "../turn.ts";
 import { ConsumerSet } from "./consumer-set.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import { type ExpiringQueue, ExpiryWatch } from "./expiry-watch.ts";
+import { type FetchedQueue, Fetching } from "./fetching.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { type BoundedQueue, QueueBounds } from "./queue-bounds.ts";
@@ -33,7 +35,7 @@ const bytesPerUnitShift = 12;
  *     refuses      full, and the overflow rule says to tell the publisher
  *     enqueue      copied, stored by then, delivered or kept ready
  */
-export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWaiter {
+export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, FetchedQueue, TurnWaiter {
   readonly kind = "queue" as const;
   readonly id: number;
   readonly name: string;
@@ -68,17 +70,18 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   readonly accountedBytes: number;
   unackedCount = 0;
   deleted = false;
-  /** Messages to many queues that have not come to this one yet, oldest first; null for none. */
-  late: readonly FanOut[] | null = null;
   readonly #host: QueueHost;
+  readonly #budget: TurnBudget;
   #exclusiveConsumer: Consumer | null = null;
+  readonly #fetching: Fetching;
   #lastPlace = 0;
-  #pageWaiters: (() => void)[] = [];
+  /** Messages to many queues that have not come to this one yet, oldest first; null for none. */
+  #late: readonly FanOut[] | null = null;
+  /** True where a publish may go straight to a consumer that waits: nothing of the queue's own is to be looked at first. */
+  #straight: boolean;
   #waitsForTurn = false;
   /** Why nothing is handed out for now. */
   #holds = 0;
-  /** A get waits for what has run out before its message to be dropped. */
-  #getWaits = false;
   /** To be dead-lettered when it is certain that nobody else has done so. */
   #dying: { readonly entry: QueueEntry; readonly reason: DeathReason }[] = [];
 
@@ -98,6 +101,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.stores = spec.durable && !spec.exclusive && host.store.engine.persistent;
     this.idList = [identity.id];
     this.#host = host;
+    this.#budget = host.turn.budget;
     this.countsDeliveries = options.deliveryLimit >= 0 || options.type === "quorum";
     this.parked = new ParkedMessages(this, host);
     this.ready = this.#newReady();
@@ -105,6 +109,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.expiry = new ExpiryWatch(this, host.store.clock, options.messageTtlMs);
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
     this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
+    this.#fetching = new Fetching(this);
+    this.#straight = !this.bounds.refuses;
   }
 
   /** `queue 'q' in vhost '/'`. */
@@ -113,7 +119,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   }
 
   get readyCount(): number {
-    return this.late === null ? this.ready.count : this.ready.count + this.late.length;
+    return this.#late === null ? this.ready.count : this.ready.count + this.#late.length;
   }
 
   get consumerCount(): number {
@@ -127,14 +133,25 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
 
   /** Hands an un-owned message to an idle auto-ack consumer; false where there is none. */
   deliverNow(message: Message): boolean {
-    if (this.late !== null) this.catchUp();
+    if (!this.#straight && !this.#clear(message)) return false;
     const consumer = this.consumers.peek();
-    if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0) return false;
-    if (this.filtered.consumerCount > 0 || this.#withheld) return false;
-    // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
-    if (this.bounds.refuses && this.bounds.full(message.bodyBytes)) return false;
+    if (consumer === null || !consumer.settlesAtOnce(message) || this.ready.count > 0 || this.#doubtful) return false;
     this.consumers.served(consumer);
     return consumer.channel.deliverSettled(consumer, message, false, 0);
+  }
+
+  /** True where a publish may go straight to a consumer that waits, as far as the queue itself has a say. */
+  #clear(message: Message): boolean {
+    this.catchUp();
+    if (this.filtered.consumerCount > 0 || this.withheld) return false;
+    // What the empty queue is too small for is refused however many consumers wait (RabbitMQ).
+    return !this.bounds.refuses || !this.bounds.full(message.bodyBytes);
+  }
+
+  /** What `#straight` depends on has changed. */
+  #lookStraight(): void {
+    const { bounds, filtered } = this;
+    this.#straight = this.#late === null && filtered.consumerCount === 0 && this.#holds === 0 && !bounds.refuses;
   }
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
@@ -148,7 +165,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   isFullFor(message: Message): boolean {
     if (!this.bounds.refuses) return false;
     // Some of them may go straight to consumers.
-    if (this.late !== null) this.catchUp();
+    this.catchUp();
     return this.bounds.full(message.bodyBytes);
   }
 
@@ -157,22 +174,35 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     if (this.options.overflow === "reject-publish-dlx") this.#host.deadLetter(this, message, "maxlen");
   }
 
+  /** The message of `fanOut` is late: it stands behind those that are ready. */
+  addLate(fanOut: FanOut): void {
+    this.#late = this.#late === null ? fanOut.alone : [...this.#late, fanOut];
+    this.#lookStraight();
+  }
+
+  /** True where the message of `fanOut` has not come yet. */
+  awaits(fanOut: FanOut): boolean {
+    return this.#late !== null && this.#late.includes(fanOut);
+  }
+
   /** Takes the messages that are late. */
   catchUp(): void {
-    const late = this.late ?? [];
-    this.late = null;
+    const late = this.#late;
+    if (late === null) return;
+    this.#late = null;
+    this.#lookStraight();
     for (const { message } of late) {
       if (this.deleted) this.settleStored(message.persistent ? message.lsn : 0);
-      else if ((this.stores && message.persistent) || !this.deliverNow(message)) this.enqueue(message);
+      else if ((this.stores && message.persistent) || !this.deliverNow(message)) this.enqueue(message, false);
     }
   }
 
-  /** Takes a message that is stored by now where it has to be. */
-  enqueue(message: Message): void {
+  /** Takes a message that is stored by now where it has to be. `alone`: it goes to no other queue. */
+  enqueue(message: Message, alone: boolean): void {
     message.own();
-    this.#host.store.hold(message);
     const entry = new QueueEntry(this, message, ++this.#lastPlace, this.expiry.expiresAtMs(message));
-    if (this.#withheld) {
+    this.#host.store.hold(entry, alone);
+    if (this.withheld) {
       this.filtered.noteChange();
     } else if (this.filtered.consumerCount > 0) {
       if (this.filtered.takes(entry)) return;
@@ -222,11 +252,11 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     for (const { entry, reason } of this.#dying.splice(0)) this.#die(entry, reason);
     this.bounds.dropOver();
     this.dispatch();
-    this.#wakePageWaiters();
+    this.#fetching.wake();
   }
 
   /** True where nothing may be handed out for now. */
-  get #withheld(): boolean {
+  get withheld(): boolean {
     return this.#holds > 0 || this.#doubtful;
   }
 
@@ -238,12 +268,15 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   /** Hands out nothing until `release`: messages come back turn by turn. */
   hold(): void {
     this.#holds++;
+    this.#lookStraight();
   }
 
   release(): void {
-    if (--this.#holds > 0 || this.deleted) return;
+    this.#holds--;
+    this.#lookStraight();
+    if (this.#holds > 0 || this.deleted) return;
     this.dispatch();
-    this.#wakePageWaiters();
+    this.#fetching.wake();
   }
 
   /** True where nothing may be dead-lettered; what runs out or over stays ready, and in the store, until it may. */
@@ -252,7 +285,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   }
 
   #deliverReady(): void {
-    if (this.#withheld) return;
+    if (this.withheld) return;
     if (this.filtered.consumerCount > 0) {
       this.filtered.run();
       return;
@@ -269,8 +302,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
 
   /** False where the turn's time is over: what is ready is handed out in a later one. */
   mayDeliver(): boolean {
-    const { turn } = this.#host;
-    if (turn.budget.take()) return true;
+    if (this.#budget.take()) return true;
     this.#awaitTurn();
     return false;
   }
@@ -289,7 +321,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   }
 
   spend(units: number): void {
-    this.#host.turn.budget.left -= units;
+    this.#budget.left -= units;
   }
 
   takeTurn(): void {
@@ -298,58 +330,33 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
     this.bounds.dropOver();
     this.dispatch();
     this.expiry.finish();
-    if (this.#getWaits) {
-      this.#getWaits = false;
-      this.#wakePageWaiters();
-    }
+    this.#fetching.goOn();
   }
 
   /** Messages came back into memory: bounds, expiry and gets that had to wait for them are looked at again. */
   pagedIn(): void {
     this.bounds.dropOver();
     this.expiry.finish();
-    this.#wakePageWaiters();
-  }
-
-  #wakePageWaiters(): void {
-    const waiters = this.#pageWaiters;
-    this.#pageWaiters = [];
-    for (const resolve of waiters) resolve();
+    this.#fetching.wake();
   }
 
   /** Resolves when messages that are being read back, withheld, or behind many that ran out, may be there, for `take`. */
   whenPagedIn(): Promise<void> {
-    return new Promise((resolve) => this.#pageWaiters.push(resolve));
+    return this.#fetching.whenPossible();
   }
 
   /** basic.get: the next message or null. The caller settles it or gives it back. */
   take(): QueueEntry | null {
-    if (this.late !== null) this.catchUp();
-    const entry = this.#takeReady();
+    this.catchUp();
+    const entry = this.#fetching.take();
     this.expiry.look();
     return entry;
   }
 
-  #takeReady(): QueueEntry | null {
-    if (this.#withheld) return null;
-    this.filtered.noteChange();
-    for (let list = this.ready.first(); list !== null; list = this.ready.first()) {
-      const entry = list.shift();
-      if (entry === null) return null;
-      if (!this.hasExpired(entry)) return entry;
-      this.#die(entry, "expired");
-      if (!this.mayDeliver()) {
-        this.#getWaits = true;
-        return null;
-      }
-    }
-    return null;
-  }
-
   /** A delivered entry is done with: acknowledged, or taken without acknowledgement. */
   settle(entry: QueueEntry): void {
-    this.#host.store.letGo(entry.message);
-    this.settleStored(entry.message.lsn);
+    this.#host.store.letGo(entry);
+    if (this.stores) this.settleStored(entry.message.lsn);
   }
 
   /** As `settle`, for a message that is not in memory. */
@@ -390,12 +397,14 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   addConsumer(consumer: Consumer): void {
     if (consumer.exclusive) this.#exclusiveConsumer = consumer;
     if (consumer.filter !== null) this.filtered.consumerCount++;
+    this.#lookStraight();
     this.consumers.add(consumer);
   }
 
   removeConsumer(consumer: Consumer): void {
     if (this.#exclusiveConsumer === consumer) this.#exclusiveConsumer = null;
     if (consumer.filter !== null) this.filtered.consumerCount--;
+    this.#lookStraight();
     this.consumers.remove(consumer);
     if (!this.deleted && this.ready.count > 0) this.dispatch();
   }
@@ -415,7 +424,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
 
   /** As `purge`, in steps: the messages are not ready from now on, and each step settles one. */
   beginPurge(): { readonly count: number; readonly settling: Generator<void, void> } {
-    if (this.late !== null) this.catchUp();
+    this.catchUp();
     const doomed = this.ready;
     this.ready = this.#newReady();
     for (const lsn of this.parked.takeAll()) this.settleStored(lsn);
@@ -442,7 +451,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, TurnWa
   /** Hands an entry that is not ready any more to a consumer of the round. */
   deliverTo(consumer: Consumer, entry: QueueEntry): void {
     this.consumers.served(consumer);
-    this.#host.turn.budget.left -= entry.message.bodyBytes >>> bytesPerUnitShift;
+    this.#budget.left -= entry.message.bodyBytes >>> bytesPerUnitShift;
     const deliveryCount = this.countsDeliveries ? entry.deliveryCount : 0;
     if (consumer.settlesAtOnce(entry.message)) {
       if (consumer.channel.deliverSettled(consumer, entry.message, entry.redelivered, deliveryCount))

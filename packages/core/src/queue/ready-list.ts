@@ -39,6 +39,7 @@ export class ReadyList {
   #windowBytes = 0;
   #incoming: IncomingRow[] = [];
   readonly #paged = new PagedRows();
+  #count = 0;
   #bodyBytes = 0;
   #sifting = false;
 
@@ -49,7 +50,7 @@ export class ReadyList {
   }
 
   get count(): number {
-    return this.#returned.count + this.#window.count + this.#incoming.length + this.#paged.count;
+    return this.#count;
   }
 
   /** True where nothing is lost with the list. */
@@ -72,7 +73,9 @@ export class ReadyList {
 
   /** Adds an entry behind all others. */
   push(entry: QueueEntry): void {
-    const { memoryBytes, bodyBytes } = entry.message;
+    const { memoryBytes } = entry;
+    const { bodyBytes } = entry.message;
+    this.#count++;
     this.#bodyBytes += bodyBytes;
     if (this.#paged.count === 0 && this.#incoming.length === 0 && this.#fitsWindow()) {
       this.#window.push(entry);
@@ -80,12 +83,13 @@ export class ReadyList {
       return;
     }
     const { place, expiresAtMs } = entry;
-    const storedAt = this.#pageOut(entry.message);
+    const storedAt = this.#pageOut(entry);
     this.#paged.push(storedAt, place, expiresAtMs, memoryBytes, bodyBytes, false, storedAt === 0 ? entry : null);
   }
 
   /** Adds a stored message at recovery, without its body. */
   restore(lsn: number, place: number, expiresAtMs: number, sizeBytes: number, bodyBytes: number): void {
+    this.#count++;
     this.#bodyBytes += bodyBytes;
     // After a crash nobody knows what had been delivered, so everything might have been.
     this.#paged.push(lsn, place, expiresAtMs, sizeBytes, bodyBytes, true, null);
@@ -93,6 +97,7 @@ export class ReadyList {
 
   /** Puts a delivered entry back to its place. */
   requeue(entry: QueueEntry): void {
+    this.#count++;
     this.#bodyBytes += entry.message.bodyBytes;
     this.#returned.push(entry);
   }
@@ -102,10 +107,10 @@ export class ReadyList {
     let entry = this.#returned.shift();
     if (entry === null) {
       entry = this.#window.shift();
-      if (entry !== null) this.#weighWindow(-entry.message.memoryBytes, -1);
+      if (entry !== null) this.#weighWindow(-entry.memoryBytes, -1);
       if (this.#paged.count > 0) this.#pageIn();
     }
-    if (entry !== null) this.#bodyBytes -= entry.message.bodyBytes;
+    if (entry !== null) this.#removed(entry);
     return entry;
   }
 
@@ -123,7 +128,7 @@ export class ReadyList {
       const entry = this.#returned.shift();
       if (entry === null) break;
       answer = visit(entry);
-      if (answer === "taken") this.#bodyBytes -= entry.message.bodyBytes;
+      if (answer === "taken") this.#removed(entry);
       else left = stay.push(entry);
     }
     for (const entry of stay) this.#returned.push(entry);
@@ -134,8 +139,8 @@ export class ReadyList {
       answer = visit(entry);
       if (answer === "taken") {
         this.#window.removeAt(index);
-        this.#bodyBytes -= entry.message.bodyBytes;
-        this.#weighWindow(-entry.message.memoryBytes, -1);
+        this.#removed(entry);
+        this.#weighWindow(-entry.memoryBytes, -1);
       } else {
         index++;
         left++;
@@ -151,12 +156,18 @@ export class ReadyList {
     // A read under way finds another array here and drops what it brings.
     const incoming = this.#incoming;
     this.#incoming = [];
+    this.#count = 0;
     this.#bodyBytes = 0;
     this.#weighWindow(-this.#windowBytes, -this.#window.count);
     for (let entry = this.#returned.shift(); entry !== null; entry = this.#returned.shift()) yield queue.settle(entry);
     for (let entry = this.#window.shift(); entry !== null; entry = this.#window.shift()) yield queue.settle(entry);
     for (const row of incoming) yield this.#settleRow(row);
     for (let row = this.#paged.shift(); row !== null; row = this.#paged.shift()) yield this.#settleRow(row);
+  }
+
+  #removed(entry: QueueEntry): void {
+    this.#count--;
+    this.#bodyBytes -= entry.message.bodyBytes;
   }
 
   #settleRow(row: IncomingRow): void {
@@ -166,11 +177,12 @@ export class ReadyList {
   }
 
   /** Where the message is from now on: its row's `storedAt`. */
-  #pageOut(message: Message): number {
+  #pageOut(entry: QueueEntry): number {
+    const { message } = entry;
     const stored = this.#queue.stores && message.lsn > 0;
     if (!stored && this.#store.spillArea === null) return 0;
     const storedAt = stored ? message.lsn : -this.#store.spill(message);
-    this.#store.letGo(message);
+    this.#store.letGo(entry);
     return storedAt;
   }
 
@@ -241,7 +253,7 @@ export class ReadyList {
         entry = this.#revive(row, message as Message);
       }
       this.#window.push(entry);
-      this.#weighWindow(entry.message.memoryBytes, 1);
+      this.#weighWindow(entry.memoryBytes, 1);
     }
     const { containment } = this.#store;
     this.#queue.filtered.noteChange();
@@ -253,8 +265,8 @@ export class ReadyList {
   #revive(row: IncomingRow, message: Message): QueueEntry {
     // It is in memory from now on: what was delivered does not go back.
     if (row.storedAt < 0) this.#store.spillArea?.release(-row.storedAt);
-    this.#store.hold(message);
     const entry = new QueueEntry(this.#queue, message, row.place, row.expiresAtMs);
+    this.#store.hold(entry, true);
     entry.redelivered = row.redelivered;
     return entry;
   }

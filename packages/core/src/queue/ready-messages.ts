@@ -33,7 +33,10 @@ export class ReadyMessages {
   }
 
   get count(): number {
-    if (this.#only !== null) return this.#only.count;
+    return this.#only !== null ? this.#only.count : this.#countOfAll();
+  }
+
+  #countOfAll(): number {
     let count = 0;
     for (const list of this.#lists) count += list.count;
     return count;
@@ -41,7 +44,10 @@ export class ReadyMessages {
 
   /** Bodies in bytes. */
   get bodyBytes(): number {
-    if (this.#only !== null) return this.#only.bodyBytes;
+    return this.#only !== null ? this.#only.bodyBytes : this.#bodyBytesOfAll();
+  }
+
+  #bodyBytesOfAll(): number {
     let bytes = 0;
     for (const list of this.#lists) bytes += list.bodyBytes;
     return bytes;
@@ -62,7 +68,11 @@ export class ReadyMessages {
 
   /** The list whose turn it is, or null where all are empty. Its `shift` may be null while it is being read back. */
   first(): ReadyList | null {
-    if (this.#only !== null) return this.#only.count > 0 ? this.#only : null;
+    if (this.#only === null) return this.#firstOfAll();
+    return this.#only.count > 0 ? this.#only : null;
+  }
+
+  #firstOfAll(): ReadyList | null {
     for (let index = this.#lists.length - 1; index >= 0; index--) {
       const list = this.#lists[index] as ReadyList;
       if (list.count > 0) return list;
@@ -84,7 +94,10 @@ export class ReadyMessages {
   }
 
   #listFor(priority: number): ReadyList {
-    if (this.#only !== null) return this.#only;
+    return this.#only ?? this.#listOf(priority);
+  }
+
+  #listOf(priority: number): ReadyList {
     // Priorities above the queue's highest count as the highest.
     const wanted = Math.min(priority, this.#priorityMax);
     const priorities = this.#priorities;

@@ -6,8 +6,8 @@ import { ConsumerSet } from "../../src/queue/consumer-set.ts";
 interface FakeConsumer {
   readonly name: string;
   readonly priority: number;
-  willing: boolean;
-  /** The channel is what keeps it from being willing. */
+  admitted: boolean;
+  /** The channel is what keeps it from being served. */
   readonly ready: boolean;
   readonly channel: { readonly closed: boolean; consumerWaits(): void };
   following: FakeConsumer | null;
@@ -16,7 +16,7 @@ interface FakeConsumer {
 
 function consumer(name: string, priority = 0): FakeConsumer {
   const channel = { closed: false, consumerWaits: () => {} };
-  return { name, priority, willing: true, ready: true, channel, following: null, preceding: null };
+  return { name, priority, admitted: true, ready: true, channel, following: null, preceding: null };
 }
 
 /** The set sees of a consumer only what FakeConsumer has. */
@@ -63,8 +63,8 @@ describe("ConsumerSet", () => {
             leave(picked);
             set.remove(real(picked));
           } else if (each.do === "toggle" && picked !== undefined) {
-            picked.willing = !picked.willing;
-            if (picked.willing) round(picked.priority).push(picked);
+            picked.admitted = !picked.admitted;
+            if (picked.admitted) round(picked.priority).push(picked);
             else leave(picked);
             set.refresh(real(picked));
           } else if (each.do === "serve") {
@@ -88,7 +88,7 @@ describe("ConsumerSet", () => {
     const [first, low, high] = [consumer("first"), consumer("low", 1), consumer("high", 5)];
     for (const each of [first, low, high]) set.add(real(each));
     expect([serve(set), serve(set)]).toEqual(["first", "first"]);
-    first.willing = false;
+    first.admitted = false;
     set.refresh(real(first));
     expect(serve(set)).toBeNull();
     set.remove(real(first));
