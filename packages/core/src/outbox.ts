@@ -34,7 +34,8 @@ export class Outbox implements TurnOutbox {
   #closed = false;
   /** What is gathered may not leave for now. */
   #kept = false;
-  #lastTurnBytes = 0;
+  /** What a turn brings, about: much is remembered for some turns. */
+  #usualBytes = 0;
 
   /** `onPressure(true)` when more than `bytesMax` wait for the socket, `onPressure(false)` when half of it is left. */
   constructor(turn: Turn, target: OutboxTarget, bytesMax: number, onPressure: (over: boolean) => void) {
@@ -60,7 +61,7 @@ export class Outbox implements TurnOutbox {
 
   endTurn(): void {
     this.#dirty = false;
-    this.#lastTurnBytes = Math.min(this.position, sharedBytesMax);
+    this.#usualBytes = Math.min(Math.max(this.position, this.#usualBytes >>> 1), sharedBytesMax);
     this.flush();
   }
 
@@ -132,9 +133,13 @@ export class Outbox implements TurnOutbox {
   /** A larger buffer while there is one, for a copy costs less than a system call. */
   #makeRoom(bytes: number): void {
     const neededBytes = this.position + bytes;
-    if (neededBytes <= sharedBytesMax) this.#move(takeBuffer(Math.max(neededBytes, this.#lastTurnBytes)));
-    else if (this.flush()) this.buffer = takeBuffer(bytes);
-    else this.#move(takeBuffer(Math.max(neededBytes, 2 * this.buffer.length)));
+    // Twice what is usual: a turn that brings a little more than the last one must not copy all of it.
+    if (neededBytes <= sharedBytesMax) {
+      this.#move(takeBuffer(Math.max(neededBytes, Math.min(2 * this.#usualBytes, sharedBytesMax))));
+    } else if (this.flush()) {
+      this.#usualBytes = sharedBytesMax;
+      this.buffer = takeBuffer(Math.max(bytes, sharedBytesMax));
+    } else this.#move(takeBuffer(Math.max(neededBytes, 2 * this.buffer.length)));
   }
 
   /** In one piece, since adapters remember places in what is gathered. */

@@ -202,22 +202,9 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     message.own();
     const entry = new QueueEntry(this, message, ++this.#lastPlace, this.expiry.expiresAtMs(message));
     this.#host.store.hold(entry, alone);
-    if (this.withheld) {
-      this.filtered.noteChange();
-    } else if (this.filtered.consumerCount > 0) {
-      if (this.filtered.takes(entry)) return;
-    } else if (this.ready.count === 0) {
-      const consumer = this.consumers.peek();
-      if (consumer !== null) {
-        this.deliverTo(consumer, entry);
-        return;
-      }
-      // A time to live of 0: nobody took it at once, so nobody ever sees it.
-      if (this.hasExpired(entry)) {
-        this.#die(entry, "expired");
-        return;
-      }
-    }
+    if (!this.#straight || this.#doubtful) {
+      if (this.#takeWithCare(entry)) return;
+    } else if (this.ready.count === 0 && this.#takeAtOnce(entry)) return;
     if (!message.persistent && this.#overloaded()) {
       this.settle(entry);
       return;
@@ -225,6 +212,26 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     this.ready.push(entry);
     this.bounds.dropOver();
     if (entry.expiresAtMs !== 0) this.expiry.watch(entry.expiresAtMs);
+  }
+
+  #takeWithCare(entry: QueueEntry): boolean {
+    if (this.withheld) this.filtered.noteChange();
+    else if (this.filtered.consumerCount > 0) return this.filtered.takes(entry);
+    else if (this.ready.count === 0) return this.#takeAtOnce(entry);
+    return false;
+  }
+
+  /** False where it has to wait for a consumer. */
+  #takeAtOnce(entry: QueueEntry): boolean {
+    const consumer = this.consumers.peek();
+    if (consumer !== null) {
+      this.deliverTo(consumer, entry);
+      return true;
+    }
+    // A time to live of 0: nobody took it at once, so nobody ever sees it.
+    if (!this.hasExpired(entry)) return false;
+    this.#die(entry, "expired");
+    return true;
   }
 
   /** True where no more transient messages may gather; counts the one that is dropped for it. */
