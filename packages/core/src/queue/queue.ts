@@ -10,7 +10,7 @@ import type { Lsn, StoredMessage } from "../storage-engine.ts";
 import type { TurnBudget } from "../turn-budget.ts";
 import type { TurnWaiter } from "../turn.ts";
 import { ConsumerSet } from "./consumer-set.ts";
-import type { DeathReason } from "./dead-letter.ts";
+import { Deaths } from "./deaths.ts";
 import { type ExpiringQueue, ExpiryWatch } from "./expiry-watch.ts";
 import { type FetchedQueue, Fetching } from "./fetching.ts";
 import { FilteredDispatch, type FilteredQueue } from "./filtered-dispatch.ts";
@@ -18,6 +18,7 @@ import type { QueueArguments } from "./queue-arguments.ts";
 import { type BoundedQueue, QueueBounds } from "./queue-bounds.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import type { QueueIdentity } from "./queue-identity.ts";
+import { LateMessages } from "./late-messages.ts";
 import { ParkedMessages } from "./parked-messages.ts";
 import type { QueueHost, QueueOwner } from "./queue-host.ts";
 import { ReadyMessages } from "./ready-messages.ts";
@@ -74,16 +75,14 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   readonly #budget: TurnBudget;
   #exclusiveConsumer: Consumer | null = null;
   readonly #fetching: Fetching;
+  readonly #deaths: Deaths;
   #lastPlace = 0;
-  /** Messages to many queues that have not come to this one yet, oldest first; null for none. */
-  #late: readonly FanOut[] | null = null;
+  readonly #late = new LateMessages();
   /** True where a publish may go straight to a consumer that waits: nothing of the queue's own is to be looked at first. */
   #straight: boolean;
   #waitsForTurn = false;
   /** Why nothing is handed out for now. */
   #holds = 0;
-  /** To be dead-lettered when it is certain that nobody else has done so. */
-  #dying: { readonly entry: QueueEntry; readonly reason: DeathReason }[] = [];
 
   constructor(identity: QueueIdentity, host: QueueHost) {
     const { spec, options } = identity;
@@ -110,6 +109,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     this.consumers = new ConsumerSet(options.singleActiveConsumer);
     this.filtered = new FilteredDispatch(this, host.store.limits.filterSkippedMax);
     this.#fetching = new Fetching(this);
+    this.#deaths = new Deaths(this, host);
     this.#straight = !this.bounds.refuses;
   }
 
@@ -119,7 +119,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   }
 
   get readyCount(): number {
-    return this.#late === null ? this.ready.count : this.ready.count + this.#late.length;
+    return this.ready.count + this.#late.count;
   }
 
   get consumerCount(): number {
@@ -151,7 +151,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   /** What `#straight` depends on has changed. */
   #lookStraight(): void {
     const { bounds, filtered } = this;
-    this.#straight = this.#late === null && filtered.consumerCount === 0 && this.#holds === 0 && !bounds.refuses;
+    this.#straight = this.#late.count === 0 && filtered.consumerCount === 0 && this.#holds === 0 && !bounds.refuses;
   }
 
   /** True where the queue is full and the publisher is to hear of it; `reject-publish-dlx` dead-letters it as well. */
@@ -176,20 +176,19 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
 
   /** The message of `fanOut` is late: it stands behind those that are ready. */
   addLate(fanOut: FanOut): void {
-    this.#late = this.#late === null ? fanOut.alone : [...this.#late, fanOut];
+    this.#late.add(fanOut);
     this.#lookStraight();
   }
 
   /** True where the message of `fanOut` has not come yet. */
   awaits(fanOut: FanOut): boolean {
-    return this.#late !== null && this.#late.includes(fanOut);
+    return this.#late.has(fanOut);
   }
 
   /** Takes the messages that are late. */
   catchUp(): void {
-    const late = this.#late;
-    if (late === null) return;
-    this.#late = null;
+    if (this.#late.count === 0) return;
+    const late = this.#late.takeAll();
     this.#lookStraight();
     for (const { message } of late) {
       if (this.deleted) this.settleStored(message.persistent ? message.lsn : 0);
@@ -230,7 +229,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     }
     // A time to live of 0: nobody took it at once, so nobody ever sees it.
     if (!this.hasExpired(entry)) return false;
-    this.#die(entry, "expired");
+    this.#deaths.die(entry, "expired");
     return true;
   }
 
@@ -256,7 +255,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
 
   /** Hands out what gathered, and drops what ran out or over, while nothing might be handed out. */
   resume(): void {
-    for (const { entry, reason } of this.#dying.splice(0)) this.#die(entry, reason);
+    this.#deaths.resume();
     this.bounds.dropOver();
     this.dispatch();
     this.#fetching.wake();
@@ -302,7 +301,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
       if (consumer === null || !this.mayDeliver()) return;
       const entry = list.shift();
       if (entry === null) return;
-      if (this.hasExpired(entry)) this.#die(entry, "expired");
+      if (this.hasExpired(entry)) this.#deaths.die(entry, "expired");
       else this.deliverTo(consumer, entry);
     }
   }
@@ -382,11 +381,11 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     if (failed) entry.deliveryCount++;
     const limit = this.options.deliveryLimit;
     if (limit >= 0 && entry.deliveryCount > limit) {
-      this.#die(entry, "delivery_limit");
+      this.#deaths.die(entry, "delivery_limit");
       return;
     }
     if (this.hasExpired(entry)) {
-      this.#die(entry, "expired");
+      this.#deaths.die(entry, "expired");
       return;
     }
     this.filtered.noteChange();
@@ -398,7 +397,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   /** A consumer refuses an entry for good. */
   reject(entry: QueueEntry): void {
     if (this.deleted) this.settle(entry);
-    else this.#die(entry, "rejected");
+    else this.#deaths.die(entry, "rejected");
   }
 
   addConsumer(consumer: Consumer): void {
@@ -451,7 +450,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   retire(): void {
     this.deleted = true;
     this.expiry.end();
-    for (const { entry } of this.#dying.splice(0)) this.settle(entry);
+    this.#deaths.end();
     this.pagedIn();
   }
 
@@ -479,26 +478,8 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     else this.requeue(entry, true);
   }
 
-  /** Stored in its new queue and settled in the old one together: a crash must not come between the two. */
-  #die(entry: QueueEntry, reason: DeathReason): void {
-    this.filtered.noteChange();
-    // The copy may wait in a queue that goes on in any case, and leave in a later turn: the clock is looked at here.
-    if (this.options.deadLetterExchange !== null && this.stores && !this.#host.store.ownership.check()) {
-      this.#dying.push({ entry, reason });
-      return;
-    }
-    let done = false;
-    const die = (): void => {
-      done = this.#host.deadLetter(this, entry.message, reason);
-      if (done) this.settle(entry);
-    };
-    if (this.options.deadLetterExchange === null || entry.message.lsn === 0) die();
-    else this.#host.store.atomic(die);
-    if (!done) this.parked.park(entry, "it cannot be dead-lettered");
-  }
-
   dropHead(entry: QueueEntry): void {
-    this.#die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
+    this.#deaths.die(entry, this.hasExpired(entry) ? "expired" : "maxlen");
   }
 
   /** True where the entry's time is up. */
@@ -507,6 +488,6 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   }
 
   expire(entry: QueueEntry): void {
-    this.#die(entry, "expired");
+    this.#deaths.die(entry, "expired");
   }
 }
