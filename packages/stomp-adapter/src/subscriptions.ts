@@ -157,20 +157,21 @@ export class Subscriptions {
       head.command === "ACK"
         ? channel.ack(ackId.deliveryTag, cumulative, transaction)
         : channel.reject(ackId.deliveryTag, cumulative, head.get(headerNames.requeue) !== "false", "nack", transaction);
-    const settled = (): void => {
-      if (transaction === null && subscription.finished) this.#close(subscription);
-    };
-    if (settling !== null) return settling.over.then(settled);
-    settled();
+    if (settling !== null) return settling.over.then(() => this.#settled(subscription, transaction));
+    this.#settled(subscription, transaction);
     return undefined;
   }
 
+  #settled(subscription: Subscription, transaction: Transaction | null): void {
+    if (transaction === null && subscription.finished) this.#close(subscription);
+  }
+
   #ackLine(head: FrameHead): number {
-    const [name, other] =
-      head.version === "1.2" ? [headerNames.id, headerNames.messageId] : [headerNames.messageId, headerNames.id];
+    const isNew = head.version === "1.2";
+    const name = isNew ? headerNames.id : headerNames.messageId;
     const line = head.find(name);
     if (line >= 0) return line;
-    const otherLine = head.find(other);
+    const otherLine = head.find(isNew ? headerNames.messageId : headerNames.id);
     if (otherLine >= 0) return otherLine;
     throw new StompError("Missing header", `"${head.command}" must include the "${name.toString()}" header\n`);
   }

@@ -51,6 +51,8 @@ export class Consumer {
   /** What it weighs in its connection's account. */
   readonly accountedBytes: number;
   started = false;
+  /** True while its queue has it. Kept by ConsumerSet. */
+  attached = false;
   /** Neighbours in the queue's round, null while it cannot take a message. Kept by ConsumerSet. */
   following: Consumer | null = null;
   preceding: Consumer | null = null;

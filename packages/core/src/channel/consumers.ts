@@ -179,7 +179,8 @@ export class Consumers implements TurnWaiter {
         return;
       }
       (consumer.noAck ? this.#waitingNoAck : this.#waiting).remove(consumer);
-      consumer.queue.consumerChanged(consumer);
+      // What a queue has just handed out need not be looked for again.
+      if (consumer.queue.consumerChanged(consumer) && this.#touched === consumer.queue) this.#touched = null;
     }
   }
 

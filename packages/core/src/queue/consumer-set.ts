@@ -75,12 +75,14 @@ export class ConsumerSet {
 
   add(consumer: Consumer): void {
     this.#all.add(consumer);
+    consumer.attached = true;
     if (this.#singleActive) this.#active ??= consumer;
     this.refresh(consumer);
   }
 
   remove(consumer: Consumer): void {
     if (!this.#all.delete(consumer)) return;
+    consumer.attached = false;
     if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
     // Clients choose priorities freely: without this, levels of consumers long gone would slow every peek down.
     if (this.#levels.length > this.#all.size + 1) this.#levels = this.#levels.filter((level) => level.next !== null);
@@ -97,7 +99,10 @@ export class ConsumerSet {
   /** Removes and returns every consumer, in the order in which they came: the queue is gone. */
   removeAll(): Consumer[] {
     const consumers = [...this.#all];
-    for (const consumer of consumers) if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
+    for (const consumer of consumers) {
+      consumer.attached = false;
+      if (consumer.following !== null) this.#level(consumer.priority).leave(consumer);
+    }
     this.#all.clear();
     this.#levels = [];
     this.#active = null;
@@ -110,7 +115,7 @@ export class ConsumerSet {
    */
   refresh(consumer: Consumer): void {
     const joined = consumer.following !== null;
-    const served = consumer.ready && this.#all.has(consumer) && (!this.#singleActive || this.#active === consumer);
+    const served = consumer.ready && consumer.attached && (!this.#singleActive || this.#active === consumer);
     const willing = served && consumer.admitted;
     if (served && !willing) consumer.channel.consumerWaits(consumer);
     if (willing === joined) return;

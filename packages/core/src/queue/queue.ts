@@ -415,10 +415,12 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
     if (!this.deleted && this.ready.count > 0) this.dispatch();
   }
 
-  /** The consumer's credit or its channel's state changed. */
-  consumerChanged(consumer: Consumer): void {
+  /** The consumer's credit or its channel's state changed: true where it takes messages, which it was given. */
+  consumerChanged(consumer: Consumer): boolean {
     this.consumers.refresh(consumer);
-    if (consumer.following !== null && this.ready.count > 0) this.dispatch();
+    if (consumer.following === null) return false;
+    if (this.ready.count > 0) this.dispatch();
+    return true;
   }
 
   /** Drops all ready messages and returns how many there were. Unacknowledged ones stay with their consumers. */
