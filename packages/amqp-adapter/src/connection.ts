@@ -187,7 +187,8 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
   }
 
   onHandshakeTimeout(): void {
-    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "handshake timed out, closing the socket");
+    const { refusals } = this.host.broker.users;
+    if (!this.#ended) refusals.warn(this.remoteAddress, { peer: this.peer }, "handshake timed out, closing the socket");
     this.destroy();
   }
 
@@ -215,7 +216,8 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
       return null;
     }
     if (recognized.kind === "other") {
-      this.host.logger.warn({ peer: this.peer }, `connection refused: ${recognized.what}`);
+      const { refusals } = this.host.broker.users;
+      refusals.warn(this.remoteAddress, { peer: this.peer }, `connection refused: ${recognized.what}`);
       // 4.2.2: answer with the header that is spoken here, then close.
       this.#transport.write(protocolHeader, null, () => undefined);
       this.finish();

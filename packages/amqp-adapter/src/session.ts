@@ -344,7 +344,9 @@ export class Session implements FrameHandler, PublisherContext {
   logRefusal(code: number, reason: string, channel: number, failingMethod: number, text: string): void {
     const { name, peer, host } = this.wire;
     const fields = { peer, connection: name, user: this.userName, channel, code, reason };
-    host.logger.warn({ ...fields, method: methodOf(failingMethod)?.name }, text);
+    const facts = { ...fields, method: methodOf(failingMethod)?.name };
+    if (this.#client === null) host.broker.users.refusals.warn(this.wire.remoteAddress, facts, text);
+    else host.logger.warn(facts, text);
   }
 
   /** The broker wants the connection gone. */

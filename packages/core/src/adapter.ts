@@ -12,6 +12,7 @@ export type { GotMessage } from "./channel/get-message.ts";
 export { PublishResult } from "./channel/publish-result.ts";
 export { Transaction } from "./channel/transaction.ts";
 export type { Clock, Timer } from "./clock.ts";
+export { SparingLog } from "./sparing-log.ts";
 export { Containment, type FailurePlace } from "./containment.ts";
 export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";

@@ -54,7 +54,8 @@ export async function identifyClient(
   }
   if (user !== null && isForeignPage(transport) && broker.users.isLocalOnly(user.name)) {
     const fields = { user: user.name, peer: transport.remoteAddress, origin: transport.origin };
-    broker.logger.warn(fields, `login refused: user '${user.name}' is not for pages that mqtt-origins does not name`);
+    const text = `login refused: user '${user.name}' is not for pages that mqtt-origins does not name`;
+    broker.users.refusals.warn(transport.remoteAddress, fields, text);
     user = null;
   }
   if (user === null) throw accessRefused("access refused");

@@ -157,7 +157,9 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
 
   onHandshakeTimeout(): void {
     if (this.session.loginTimedOut()) return;
-    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
+    const { refusals } = this.host.broker.users;
+    if (!this.#ended)
+      refusals.warn(this.transport.remoteAddress, { peer: this.peer }, "login timed out, closing the connection");
     this.destroy();
   }
 

@@ -240,8 +240,10 @@ export class Session implements PacketHandler {
 
   #log(important: boolean, text: string, facts: Readonly<Record<string, string>>): void {
     const fields = { peer: this.peer, clientId: this.clientId, user: this.userName, ...facts };
-    const { logger } = this.wire.host;
-    if (important) logger.warn(fields, text);
+    const { logger, broker } = this.wire.host;
+    const isStranger = this.phase !== "running";
+    if (important && isStranger) broker.users.refusals.warn(this.wire.transport.remoteAddress, fields, text);
+    else if (important) logger.warn(fields, text);
     else logger.info(fields, text);
   }
 

@@ -171,7 +171,9 @@ export class StompConnection implements OutboxTarget, GateOwner, HeartbeatHost, 
   }
 
   onHandshakeTimeout(): void {
-    if (!this.#ended) this.host.logger.warn({ peer: this.peer }, "login timed out, closing the connection");
+    const { refusals } = this.host.broker.users;
+    if (!this.#ended)
+      refusals.warn(this.transport.remoteAddress, { peer: this.peer }, "login timed out, closing the connection");
     this.destroy();
   }
 

@@ -43,7 +43,11 @@ export class Login {
     if (session.state !== "authenticating") return;
     if (user !== null && isForeignPage(transport) && broker.users.isLocalOnly(user.name)) {
       const fields = { user: login, peer, origin: transport.origin };
-      logger.warn(fields, `login refused: user '${login}' is not for pages that stomp-origins does not name`);
+      broker.users.refusals.warn(
+        transport.remoteAddress,
+        fields,
+        `login refused: user '${login}' is not for pages that stomp-origins does not name`,
+      );
       throw accessRefused(login);
     }
     if (user === null) throw accessRefused(login);

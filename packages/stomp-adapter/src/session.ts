@@ -276,10 +276,11 @@ export class Session implements FrameHandler, ChannelSink {
 
   /** STOMP 1.2 "ERROR": the server must close the connection behind it. */
   #end(title: string, explanation: string, receipt: string | null, shutdown = false): void {
-    const { logger } = this.wire.host;
+    const { logger, broker } = this.wire.host;
     const fields = { peer: this.peer, user: this.userName, title, reason: explanation.trimEnd() };
     if (shutdown) logger.debug(fields, "connection closed");
-    else logger.warn(fields, "connection closed with an ERROR");
+    else if (this.state === "running") logger.warn(fields, "connection closed with an ERROR");
+    else broker.users.refusals.warn(this.wire.transport.remoteAddress, fields, "connection closed with an ERROR");
     this.state = "closed";
     this.#release();
     this.sendError(title, explanation, receipt === null ? [] : [["receipt-id", receipt]]);

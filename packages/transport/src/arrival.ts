@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Clock, Logger, Timer } from "@jackalope/core/adapter";
+import type { Clock, LogFields, Logger, Timer } from "@jackalope/core/adapter";
 import type { Door, VisitorKind } from "./door.ts";
 import { plainAddress, type TransportListener } from "./transport.ts";
 
@@ -73,6 +73,11 @@ export class Arrival {
     this.#forgetUnauthenticated();
   }
 
+  /** Logs what a stranger caused, sparingly. */
+  warn(fields: LogFields, text: string): void {
+    this.#options.door.log.warn(this.address, { peer: this.peer, ...fields }, text);
+  }
+
   /** No time limit for now. */
   unlimit(): void {
     this.#setTimer(null);
@@ -91,7 +96,7 @@ export class Arrival {
   #timedOut(): void {
     const listener = this.#listener;
     if (listener === null) {
-      this.#options.logger.warn({ peer: this.peer }, "handshake timed out, closing the socket");
+      this.warn({}, "handshake timed out, closing the socket");
       this.destroy();
       return;
     }

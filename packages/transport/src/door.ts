@@ -1,4 +1,4 @@
-import type { Clock, Logger, Timer } from "@jackalope/core/adapter";
+import { type Clock, type Logger, SparingLog, type Timer } from "@jackalope/core/adapter";
 import { defaultDoorLimits } from "./door-limits.ts";
 
 /** Who comes: a client of a protocol, or whoever looks after the broker (health checks, metrics). */
@@ -28,6 +28,8 @@ const logIntervalMs = 1000;
  * the newest is closed, so that those who are served stay so.
  */
 export class Door {
+  /** For what strangers cause behind the door. */
+  readonly log: SparingLog;
   readonly #options: DoorOptions;
   /** Clients that have not logged in, by address. */
   readonly #unauthenticated = new Map<string, number>();
@@ -41,6 +43,7 @@ export class Door {
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.log = new SparingLog(options.clock, options.logger);
   }
 
   /** A door that lets everybody in, for adapters that were given none. */

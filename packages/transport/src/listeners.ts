@@ -68,7 +68,7 @@ export class Listeners {
     const { protocol: name, logger, clock, door, handshakeTimeoutMs } = this.#options;
     let take = (arrival: Arrival): void => above(arrival.socket, arrival);
     if (options.tls !== undefined) {
-      const layer = new TlsLayer(TlsSource.of(options.tls), handshakeTimeoutMs, logger, above);
+      const layer = new TlsLayer(TlsSource.of(options.tls), handshakeTimeoutMs, above);
       this.#tlsLayers.push(layer);
       take = (arrival) => layer.take(arrival);
     }

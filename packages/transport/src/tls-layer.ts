@@ -1,6 +1,5 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
-import type { Logger } from "@jackalope/core/adapter";
 import type { Arrival } from "./arrival.ts";
 import type { TlsSource } from "./tls-source.ts";
 
@@ -11,12 +10,7 @@ export class TlsLayer {
   /** By the client's end, which is all that the bare socket and the TLS socket made of it have in common. */
   readonly #arrivals = new Map<string, Arrival>();
 
-  constructor(
-    source: TlsSource,
-    handshakeTimeoutMs: number,
-    logger: Logger,
-    above: (socket: Socket, arrival: Arrival) => void,
-  ) {
+  constructor(source: TlsSource, handshakeTimeoutMs: number, above: (socket: Socket, arrival: Arrival) => void) {
     this.#source = source;
     this.#server = createServer({ handshakeTimeout: handshakeTimeoutMs, ...source.options });
     source.attach(this.#server);
@@ -29,7 +23,7 @@ export class TlsLayer {
       const arrival = this.#arrivals.get(clientEnd(socket));
       // One that was closed here has its log line, or none is due.
       if (arrival === undefined) return;
-      logger.warn({ peer: arrival.peer, error: error.message.trim() }, "TLS handshake failed");
+      arrival.warn({ error: error.message.trim() }, "TLS handshake failed");
     });
   }
 

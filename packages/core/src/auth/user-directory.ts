@@ -3,6 +3,7 @@ import { BrokerError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Lsn } from "../storage-engine.ts";
 import { PatternError } from "../pattern/pattern-error.ts";
+import { SparingLog } from "../sparing-log.ts";
 import type { Store } from "../store.ts";
 import { checkPattern } from "../pattern/linear-pattern.ts";
 import { hashPassword, verifyPassword } from "./password-hash.ts";
@@ -31,6 +32,8 @@ export interface UserDirectoryOptions {
 
 /** Who may connect, and what each may do. Kept by the storage engine; every change resolves when it is durable. */
 export class UserDirectory {
+  /** What the log says of clients that are not let in, whichever protocol they speak. */
+  readonly refusals: SparingLog;
   readonly #users = new Map<string, User>();
   readonly #store: Store;
   readonly #logger: Logger;
@@ -40,6 +43,7 @@ export class UserDirectory {
   constructor(store: Store, logger: Logger, options: UserDirectoryOptions) {
     this.#store = store;
     this.#logger = logger;
+    this.refusals = new SparingLog(store.clock, logger);
     this.#loopbackUsers = new Set(options.loopbackUsers);
     this.#options = options;
   }
@@ -66,7 +70,7 @@ export class UserDirectory {
     const user = this.#users.get(name);
     if (user !== undefined && (!this.#loopbackUsers.has(name) || isLoopback(remoteAddress))) return user;
     const why = user === undefined ? "no such user" : "the user may come from this machine only";
-    this.#logger.warn({ user: name, peer: remoteAddress }, `login refused: ${why}`);
+    this.refusals.warn(remoteAddress, { user: name, peer: remoteAddress }, `login refused: ${why}`);
     return null;
   }
 
@@ -156,16 +160,17 @@ export class UserDirectory {
     const user = this.#users.get(name);
     const fields = { user: name, peer: remoteAddress };
     if (Buffer.byteLength(password) > this.#store.limits.passwordBytesMax) {
-      this.#logger.warn(fields, "login refused: the password is too long");
+      this.refusals.warn(remoteAddress, fields, "login refused: the password is too long");
       return null;
     }
     const verified = verifyPassword(password, user?.passwordHash ?? null);
     if (user === undefined || !verified) {
-      this.#logger.warn(fields, user === undefined ? "login refused: no such user" : "login refused: wrong password");
+      const why = user === undefined ? "no such user" : "wrong password";
+      this.refusals.warn(remoteAddress, fields, `login refused: ${why}`);
       return null;
     }
     if (this.#loopbackUsers.has(name) && !isLoopback(remoteAddress)) {
-      this.#logger.warn(fields, `login refused: user '${name}' can only connect via localhost`);
+      this.refusals.warn(remoteAddress, fields, `login refused: user '${name}' can only connect via localhost`);
       return null;
     }
     return user;
