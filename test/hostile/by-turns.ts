@@ -22,6 +22,8 @@ export interface ByTurnsOptions extends HostileOptions {
 /** What is left of a turn's memory is looked at so long after it. */
 const restMs = 3000;
 const settleMs = 60_000;
+/** A flood that slows newcomers by right (wrong passwords from their address) is forgotten after a minute without it. */
+const newcomersSettleMs = 90_000;
 const heapMiB = 1024;
 const ceilingMiB = 2560;
 const descriptors = 8192;
@@ -100,6 +102,7 @@ async function playTurn(
   const counts = waits.map(({ count }) => count);
   const served = (): boolean => waits.every(({ count }, index) => count >= (counts[index] as number) + 2);
   await until(`everybody served after ${flood.name}`, () => served() || broker.ending !== null, settleMs);
+  await settled(flood, waits, options, () => broker.ending !== null);
   await lasting(restMs);
   const memory = `${broker.peakMiB.toFixed(0)} MiB at most, ${broker.residentMiB.toFixed(0)} after it`;
   options.note(`${flood.name}: ${[...outcome.notes, memory, waits.join(", ")].join("; ")}`);
@@ -110,6 +113,18 @@ async function playTurn(
     wait.failure = null;
     if (wait.longestMs > msMax) failures.push(`${flood.name}: ${wait.name} waited ${wait.longestMs.toFixed(0)} ms`);
   }
+}
+
+/** Resolves when newcomers wait no longer than usual: what a flood may do to them is no excuse for the next one. */
+async function settled(
+  flood: Attack,
+  waits: readonly Waits[],
+  { newcomerMsMax }: ByTurnsOptions,
+  ended: () => boolean,
+): Promise<void> {
+  if (flood.newcomerMsMax === undefined) return;
+  const asUsual = (): boolean => waits.every(({ name, lastMs }) => !name.startsWith("new") || lastMs <= newcomerMsMax);
+  await until(`newcomers as usual after ${flood.name}`, () => asUsual() || ended(), newcomersSettleMs);
 }
 
 /** Memory at rest after each flood: the last third of the rounds against the first. */

@@ -29,6 +29,11 @@ export class Waits {
     return this.#allMs.reduce((longest, wait) => Math.max(longest, wait), current);
   }
 
+  /** The one that ended last; 0 where none has. */
+  get lastMs(): number {
+    return this.#allMs.at(-1) ?? 0;
+  }
+
   get count(): number {
     return this.#allMs.length;
   }
