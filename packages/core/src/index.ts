@@ -4,6 +4,7 @@ export { hashPassword, verifyPassword } from "./auth/password-hash.ts";
 export { type Permission, type PermissionPatterns, type TopicPermissionPatterns, User } from "./auth/user.ts";
 export { isLoopback, UserDirectory } from "./auth/user-directory.ts";
 export { Broker, type BrokerOptions, type DefaultUser } from "./broker.ts";
+export { availableMemoryBytes } from "./control-group.ts";
 export { fixedLimits } from "./fixed-limits.ts";
 export { Containment, type FailurePlace } from "./containment.ts";
 export { defaultLimits, type Limits } from "./limits.ts";

@@ -1,5 +1,5 @@
 import type { AmqpAdapter } from "@jackalope/amqp-adapter";
-import { Broker, type Clock, type Limits, type Logger, SystemClock } from "@jackalope/core";
+import { availableMemoryBytes, Broker, type Clock, type Limits, type Logger, SystemClock } from "@jackalope/core";
 import type { StorageEngine } from "@jackalope/core/storage";
 import { LeaseLostError } from "@jackalope/storage-redis";
 import type { StompAdapter } from "@jackalope/stomp-adapter";
@@ -9,7 +9,7 @@ import { type AmqpPorts, configuredAmqpAdapter, listenAmqp } from "./amqp-listen
 import type { Config } from "./config/config.ts";
 import { limitKeys } from "./config/limit-keys.ts";
 import { diskProbe, memoryProbes, writtenFolders } from "./machine-probes.ts";
-import { availableMemoryBytes, watermarkBytes } from "./memory-limit.ts";
+import { watermarkBytes } from "./memory-limit.ts";
 import { configuredMqttAdapter, listenMqtt, type MqttPorts, type MqttServer } from "./mqtt-listeners.ts";
 import { isShared, openStorage, recoveryFailure, type StorageEvents } from "./open-storage.ts";
 import type { PortOpener } from "./port-opener.ts";

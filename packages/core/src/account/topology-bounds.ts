@@ -1,5 +1,5 @@
-import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
+import { availableMemoryBytes } from "../control-group.ts";
 import type { Limits } from "../limits.ts";
 
 /**
@@ -30,8 +30,6 @@ export function withTopologyBounds(limits: Limits): Limits {
 
 /** The JavaScript heap for what stays, or the machine or control group where that has less. */
 function memoryBytes(): number {
-  // 0 where there is no control group, a number beyond all memory where the group has no limit.
-  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
   const heap = getHeapStatistics().heap_size_limit;
-  return Math.min(Math.max(heap - youngBytes, heap / 2), constrained, totalmem());
+  return Math.min(Math.max(heap - youngBytes, heap / 2), availableMemoryBytes());
 }
