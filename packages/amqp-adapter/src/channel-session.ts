@@ -176,7 +176,7 @@ export class ChannelSession implements ChannelSink {
   fail(reply: ReplyCode, explanation: string, failingMethod: number): void {
     if (this.#expected === "closing") return;
     const text = replyText(reply, explanation);
-    this.session.logRefusal(reply.code, text, this.number, failingMethod, "channel closed");
+    this.session.logChannelEnd(this.number, reply, text, failingMethod);
     this.#expected = "closing";
     this.#publication?.close();
     this.#publication = null;

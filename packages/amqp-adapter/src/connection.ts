@@ -1,16 +1,5 @@
-import {
-  type Containment,
-  type Broker,
-  type GateOwner,
-  type Logger,
-  Outbox,
-  type OutboxTarget,
-  ReadGate,
-  StallWatch,
-  stopReasons,
-  type Timer,
-} from "@jackalope/core/adapter";
-import type { Transport, TransportListener } from "@jackalope/transport";
+import { type Broker, type Logger, type Outbox, stopReasons } from "@jackalope/core/adapter";
+import { ClientStream, type StreamOwner, type Transport, type TransportListener } from "@jackalope/transport";
 import { FrameDecoder, frameEndByte, frameTypes, writeHeartbeat, frameOverheadBytes } from "./codec.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AmqpLimits, ServerIdentity } from "./options.ts";
@@ -29,69 +18,36 @@ export interface ConnectionHost {
 const closeOkFrame = Buffer.from([frameTypes.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frameEndByte]);
 
 /**
- * One client: protocol header, outbox, heartbeats. It knows no broker noun; frames go through the gate to the session.
+ * One client: protocol header and heartbeats around its stream. It knows no broker noun; frames go through the stream's gate
+ * to the session.
  */
-export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, TransportListener {
+export class AmqpConnection implements StreamOwner, HeartbeatHost, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
+  readonly stream: ClientStream;
   readonly outbox: Outbox;
-  /** `address:port` of the client. */
-  readonly peer: string;
   readonly remoteAddress: string;
-  /** `client -> server`, as RabbitMQ names connections. */
-  readonly name: string;
   readonly #transport: Transport;
   readonly #decoder: FrameDecoder;
-  readonly #gate: ReadGate;
-  readonly #stallWatch: StallWatch;
   #heartbeat: Heartbeat | null = null;
-  #timer: Timer | null = null;
   /** Bytes of the protocol header so far, null once it is complete. */
   #header: Buffer | null = Buffer.alloc(0);
   /** The frames cannot be followed any more: only close-ok and the end of the socket count. */
   #lost = false;
-  #ended = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
-    const { broker, limits } = host;
+    const { broker, logger, limits } = host;
     this.host = host;
     this.#transport = transport;
     this.remoteAddress = transport.remoteAddress;
-    this.peer = `${this.remoteAddress}:${transport.remotePort}`;
-    this.name = `${this.peer} -> ${transport.localAddress}:${transport.localPort}`;
-    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
     this.session = new Session(this);
-    this.#decoder = new FrameDecoder(limits.handshakeFrameBytesMax, this.session);
-    const { turn } = broker;
-    this.#gate = new ReadGate({ turn, stream: transport, decoder: this.#decoder, outbox: this.outbox, owner: this });
-    this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
-  }
-
-  get containment(): Containment {
-    return this.host.broker.containment;
+    const decoder = new FrameDecoder(limits.handshakeFrameBytesMax, this.session);
+    this.#decoder = decoder;
+    this.stream = new ClientStream({ transport, broker, logger, limits, decoder, owner: this });
+    this.outbox = this.stream.outbox;
   }
 
   // What the session asks for
-
-  /** Stops taking frames for `reason`, after the one at hand. */
-  stop(reason: number): void {
-    this.#gate.stop(reason);
-  }
-
-  /** `reason` is over; takes frames again unless there is another. */
-  proceed(reason: number): void {
-    this.#gate.proceed(reason);
-  }
-
-  /** Puts whole frames before everything that waits to be taken. */
-  unread(bytes: Buffer): void {
-    this.#gate.unread(bytes);
-  }
-
-  /** As `Transport.putBack`, for the last bytes that were taken. */
-  putBack(bytes: Buffer): boolean {
-    return this.#transport.putBack(bytes);
-  }
 
   /** The negotiated size of frames. */
   limitFrames(frameBytesMax: number): void {
@@ -109,44 +65,18 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
 
   /** connection.close went out: ends the socket after `waitMs` unless the session does before. */
   expectClose(waitMs: number): void {
-    this.#setTimer(this.host.broker.clock.after(waitMs, () => this.destroy()));
-    this.#gate.proceed(~stopReasons.operation);
+    this.stream.closeWithin(waitMs);
+    this.stream.proceed(~stopReasons.operation);
   }
 
-  /** Says what is left to say and closes the socket. */
-  finish(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#gate.end();
-    this.#heartbeat?.stop();
-    if (!this.outbox.flush()) return this.destroy();
-    this.#transport.end("normal");
-    // A peer that does not close its side in turn must not keep ours.
-    this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
+  /** The session closes because the stream of frames is broken. */
+  loseStream(): void {
+    this.#lost = true;
+    this.stream.drop();
   }
 
-  /** Closes the socket at once. */
   destroy(): void {
-    this.#ended = true;
-    this.#transport.destroy();
-  }
-
-  /** Closes the socket without a word after a delay, reading nothing more. */
-  destroyLater(delayMs: number): void {
-    this.#ended = true;
-    this.#transport.pause();
-    this.#setTimer(this.host.broker.clock.after(delayMs, () => this.destroy()));
-  }
-
-  // OutboxTarget
-
-  write(bytes: Buffer, done: () => void): void {
-    // Nothing but a heartbeat is so short, and one must not stand in for the next.
-    if (this.#heartbeat !== null && bytes.length > frameOverheadBytes) this.#heartbeat.sent = true;
-    this.#transport.write(bytes, null, () => {
-      this.#stallWatch.gone();
-      done();
-    });
+    this.stream.destroy();
   }
 
   // HeartbeatHost
@@ -157,11 +87,10 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
   }
 
   peerIsSilent(): void {
-    this.host.logger.warn({ peer: this.peer }, "missed heartbeats from client, closing the socket");
-    this.destroy();
+    this.stream.cut("missed heartbeats from the client");
   }
 
-  // GateOwner
+  // StreamOwner
 
   failed(error: unknown): void {
     this.session.failed(error);
@@ -175,35 +104,41 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
     if (this.#heartbeat !== null) this.#heartbeat.listening(listens);
   }
 
+  pressure(over: boolean): void {
+    this.session.pressure(over);
+  }
+
+  sending(bytes: Buffer): null {
+    // Nothing but a heartbeat is so short, and one must not stand in for the next.
+    if (this.#heartbeat !== null && bytes.length > frameOverheadBytes) this.#heartbeat.sent = true;
+    return null;
+  }
+
+  ended(): void {
+    this.#heartbeat?.stop();
+  }
+
   // TransportListener
 
   onData(chunk: Buffer): void {
-    if (this.#ended) return;
+    if (this.stream.isEnded) return;
     if (this.#heartbeat !== null) this.#heartbeat.received = true;
     if (this.#lost) return this.#awaitCloseOk(chunk);
     const frames = this.#header === null ? chunk : this.#takeHeader(this.#header, chunk);
-    if (frames === null) return;
-    this.#gate.push(frames);
+    if (frames !== null) this.stream.push(frames);
   }
 
   onHandshakeTimeout(): void {
-    const { refusals } = this.host.broker.users;
-    if (!this.#ended) refusals.warn(this.remoteAddress, { peer: this.peer }, "handshake timed out, closing the socket");
-    this.destroy();
+    this.stream.loginTimedOut();
   }
 
   onClose(): void {
-    this.#ended = true;
-    this.#setTimer(null);
-    this.#heartbeat?.stop();
-    this.#stallWatch.end();
-    this.#gate.end();
-    this.outbox.close();
+    this.stream.closed();
     this.session.socketClosed();
   }
 
   #awaitCloseOk(chunk: Buffer): void {
-    if (chunk.includes(closeOkFrame)) this.finish();
+    if (chunk.includes(closeOkFrame)) this.stream.finish();
   }
 
   /** Gathers the protocol header; returns what comes behind it, or null while it is incomplete or wrong. */
@@ -216,41 +151,14 @@ export class AmqpConnection implements OutboxTarget, GateOwner, HeartbeatHost, T
       return null;
     }
     if (recognized.kind === "other") {
-      const { refusals } = this.host.broker.users;
-      refusals.warn(this.remoteAddress, { peer: this.peer }, `connection refused: ${recognized.what}`);
+      this.stream.log.refused(recognized.what);
       // 4.2.2: answer with the header that is spoken here, then close.
       this.#transport.write(protocolHeader, null, () => undefined);
-      this.finish();
+      this.stream.finish();
       return null;
     }
     this.#header = null;
     this.session.begin();
     return chunk.length > missing ? chunk.subarray(missing) : null;
-  }
-
-  /** The session closes because the stream of frames is broken. */
-  loseStream(): void {
-    this.#lost = true;
-    this.#gate.drop();
-  }
-
-  #pressure(over: boolean): void {
-    this.session.pressure(over);
-    this.#stallWatch.pressure(over);
-  }
-
-  /** Heartbeats may pass while nothing else does: they are how a client says that it lives, not that it reads. */
-  #stalled(stalledMs: number): boolean {
-    const { limits, logger } = this.host;
-    if (stalledMs < limits.stalledTimeoutMs) return true;
-    const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
-    logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the socket");
-    this.destroy();
-    return false;
-  }
-
-  #setTimer(timer: Timer | null): void {
-    this.#timer?.cancel();
-    this.#timer = timer;
   }
 }

@@ -70,7 +70,7 @@ export class Handshake {
     if (credentials === undefined)
       throw new AmqpError(replyCodes.commandInvalid, `unknown authentication mechanism '${values.mechanism}'`);
     if (credentials === null) {
-      session.logRefusal(403, `malformed ${values.mechanism} response`, 0, startOkKey, "login refused");
+      session.wire.stream.log.refused(`malformed ${values.mechanism} response`);
       this.#refuse(values.mechanism);
       return;
     }
@@ -120,23 +120,23 @@ export class Handshake {
 
   #onOpen(values: MethodArguments<typeof connectionOpen>): void {
     const session = this.#session;
-    const { broker, logger } = session.wire.host;
-    const { name, peer } = session.wire;
+    const { broker } = session.wire.host;
+    const { stream } = session.wire;
     const client = broker.openConnection({
       virtualHost: values.virtualHost,
       user: this.#user as User,
-      name,
+      name: stream.name,
       protocol: "AMQP 0-9-1",
-      peer,
+      peer: stream.peer,
       onClose: (reason) => session.closeForced(reason),
-      wire: session.wire,
+      wire: stream,
     });
     session.opened(client);
     session.send(0, connectionOpenOk, { knownHosts: "" });
     const { virtualHost } = values;
     const version = "AMQP 0-9-1";
-    const fields = { peer, user: session.userName, virtualHost, version, clientName: this.#clientName };
-    logger.info(fields, "connection opened");
+    const facts = { user: session.userName, virtualHost, version, transport: "TCP", clientName: this.#clientName };
+    stream.log.opened(facts);
   }
 }
 

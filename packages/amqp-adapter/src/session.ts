@@ -1,10 +1,8 @@
 import {
   awaitOperation,
   BrokerError,
-  checkOutbox,
   type ClientConnection,
   PublisherThrottle,
-  stopReasons,
   Tab,
   type UnderWay,
   type User,
@@ -203,6 +201,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   #onClose(bytes: Buffer, start: number, end: number): void {
     decodeArguments(connectionClose, bytes, start + 4, end);
+    this.wire.stream.log.closed("client", "connection.close");
     // Whoever has the answer may rely on what the connection had being back.
     const released = this.#release();
     this.state = "closed";
@@ -217,7 +216,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   #finish(): void {
     this.state = "closed";
-    this.wire.finish();
+    this.wire.stream.finish();
   }
 
   #onUpdateSecret(bytes: Buffer, start: number, end: number): void {
@@ -254,8 +253,7 @@ export class Session implements FrameHandler, PublisherContext {
 
   /** After an answer that may be large: a client that does not read is asked nothing more, or cut off. */
   checkOutbox(): void {
-    const { limits, logger } = this.wire.host;
-    checkOutbox(this.wire, limits, logger, "socket");
+    this.wire.stream.checkOutbox();
   }
 
   // What the connection tells
@@ -264,7 +262,6 @@ export class Session implements FrameHandler, PublisherContext {
   pressure(over: boolean): void {
     this.#overOutbox = over;
     for (const channel of this.#channels.values()) channel.pressure(over);
-    if (!over) this.wire.proceed(stopReasons.outbox);
   }
 
   /** Everything that came has been handled. */
@@ -287,7 +284,7 @@ export class Session implements FrameHandler, PublisherContext {
     return (this.#throttle ??= new PublisherThrottle({
       broker,
       logger,
-      connection: this.wire,
+      connection: this.wire.stream,
       showFrames: (hold) => void (this.#hold = hold),
       tell: (blocked) => this.#tellBlocked(blocked),
     }));
@@ -321,7 +318,7 @@ export class Session implements FrameHandler, PublisherContext {
     if (error instanceof BrokerError)
       return { reply: replyCodeOf[error.code], explanation: error.message, streamLost: false };
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.wire.host.logger.error({ peer: this.wire.peer, stack }, "internal error while handling a frame");
+    this.wire.host.logger.error({ peer: this.wire.stream.peer, stack }, "internal error while handling a frame");
     return { reply: replyCodes.internalError, explanation: "internal error", streamLost: false };
   }
 
@@ -329,7 +326,7 @@ export class Session implements FrameHandler, PublisherContext {
   close(reply: ReplyCode, explanation: string, failingMethod = 0): void {
     if (this.state === "closing" || this.state === "closed") return;
     const text = replyText(reply, explanation);
-    this.logRefusal(reply.code, text, 0, failingMethod, "connection closed");
+    this.wire.stream.log.refused(text, { code: reply.code, method: methodOf(failingMethod)?.name });
     this.#release();
     this.state = "closing";
     this.send(0, connectionClose, {
@@ -341,31 +338,27 @@ export class Session implements FrameHandler, PublisherContext {
     this.wire.expectClose(this.wire.host.limits.closeTimeoutMs);
   }
 
-  logRefusal(code: number, reason: string, channel: number, failingMethod: number, text: string): void {
-    const { name, peer, host } = this.wire;
-    const fields = { peer, connection: name, user: this.userName, channel, code, reason };
-    const facts = { ...fields, method: methodOf(failingMethod)?.name };
-    if (this.#client === null) host.broker.users.refusals.warn(this.wire.remoteAddress, facts, text);
-    else host.logger.warn(facts, text);
+  /** A channel is closed for what its client did. */
+  logChannelEnd(channel: number, { code }: ReplyCode, reason: string, failingMethod: number): void {
+    const { stream, host } = this.wire;
+    const fields = { peer: stream.peer, user: this.userName, channel, code, reason };
+    host.logger.warn({ ...fields, method: methodOf(failingMethod)?.name }, "channel closed");
   }
 
   /** The broker wants the connection gone. */
   closeForced(reason: string): void {
-    this.close(replyCodes.connectionForced, reason === "shutdown" ? shutdownText : reason);
+    const isShutdown = reason === "shutdown";
+    if (isShutdown) this.wire.stream.log.closed("broker", reason);
+    this.close(replyCodes.connectionForced, isShutdown ? shutdownText : reason);
   }
 
   /** The login was refused and the client does not understand why: ends without a word. */
   refuseSilently(): void {
     this.state = "closed";
-    this.wire.destroyLater(this.wire.host.limits.refusalDelayMs);
+    this.wire.stream.destroyLater(this.wire.host.limits.refusalDelayMs);
   }
 
   socketClosed(): void {
-    if (this.state === "running")
-      this.wire.host.logger.info(
-        { peer: this.wire.peer, user: this.userName },
-        "client closed the socket without connection.close",
-      );
     this.state = "closed";
     this.#release();
   }

@@ -132,6 +132,6 @@ describe("a client that does not read", () => {
     await declare(client);
     client.send(publish(body), method(1, basicGet, { ticket: 0, queue: "q", noAck: true }));
     await client.end();
-    expect(fixture.log.join()).toContain("client does not read what it asked for, closing the socket");
+    expect(fixture.log.join()).toContain("connection closed: the client does not read what it asked for");
   });
 });

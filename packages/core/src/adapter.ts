@@ -13,6 +13,7 @@ export { PublishResult } from "./channel/publish-result.ts";
 export { Transaction } from "./channel/transaction.ts";
 export type { Clock, Timer } from "./clock.ts";
 export { SparingLog } from "./sparing-log.ts";
+export { ConnectionLog, type ConnectionLogOptions, type EndedBy } from "./connection-log.ts";
 export { Containment, type FailurePlace } from "./containment.ts";
 export { copyBytes } from "./copy-bytes.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors.ts";
@@ -42,7 +43,7 @@ export { type MessageFormat, messageFormat, registerMessageFormat } from "./mess
 export { isLongerThan, nameBytesMax, topicBytesMax } from "./name-bounds.ts";
 export { headersWithOrigin, withOrigin } from "./origin.ts";
 export { Outbox, type OutboxTarget } from "./outbox.ts";
-export { checkOutbox, defaultOutboxBounds, type OutboxBounds } from "./outbox-bounds.ts";
+export { defaultOutboxBounds, type OutboxBounds } from "./outbox-bounds.ts";
 export type { Properties } from "./properties.ts";
 export { deathHeader, deathHistory } from "./queue/death-history.ts";
 export { fieldTypeName } from "./queue/queue-arguments.ts";

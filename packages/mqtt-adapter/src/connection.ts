@@ -1,15 +1,5 @@
-import {
-  type Containment,
-  type GateOwner,
-  type Logger,
-  Outbox,
-  type OutboxTarget,
-  ReadGate,
-  StallWatch,
-  type Timer,
-  type VirtualHost,
-} from "@jackalope/core/adapter";
-import type { EndReason, Transport, TransportListener } from "@jackalope/transport";
+import type { Logger, Outbox, VirtualHost } from "@jackalope/core/adapter";
+import { ClientStream, type StreamOwner, type Transport, type TransportListener } from "@jackalope/transport";
 import type { LoginTerms } from "./client-identity.ts";
 import { PacketDecoder } from "./codec.ts";
 import { KeepAlive } from "./keep-alive.ts";
@@ -29,65 +19,28 @@ export interface ConnectionHost extends LoginTerms {
 }
 
 /**
- * One client: outbox, keep alive. It knows no broker noun; packets go through the gate to the session.
+ * One client: keep alive around its stream. It knows no broker noun; packets go through the stream's gate to the session.
  */
-export class MqttConnection implements OutboxTarget, GateOwner, TransportListener {
+export class MqttConnection implements StreamOwner, TransportListener {
   readonly host: ConnectionHost;
   readonly session: Session;
+  readonly stream: ClientStream;
   readonly outbox: Outbox;
   readonly transport: Transport;
-  /** `address:port` of the client. */
-  readonly peer: string;
-  readonly #gate: ReadGate;
-  readonly #stallWatch: StallWatch;
   readonly decoder: PacketDecoder;
   #keepAlive: KeepAlive | null = null;
-  #timer: Timer | null = null;
-  #ended = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
-    const { broker, limits } = host;
+    const { broker, logger, limits } = host;
     this.host = host;
     this.transport = transport;
-    this.peer = `${transport.remoteAddress}:${transport.remotePort}`;
-    this.outbox = new Outbox(broker.turn, this, broker.limits.outboxBytesMax, (over) => this.#pressure(over));
     this.session = new Session(this);
     this.decoder = new PacketDecoder(limits.connectPacketBytesMax, this.session);
-    const { turn } = broker;
-    this.#gate = new ReadGate({ turn, stream: transport, decoder: this.decoder, outbox: this.outbox, owner: this });
-    this.#stallWatch = new StallWatch(broker.clock, (stalledMs) => this.#stalled(stalledMs));
-  }
-
-  /** `client -> server`, as RabbitMQ names connections. */
-  get name(): string {
-    return `${this.peer} -> ${this.transport.localAddress}:${this.transport.localPort}`;
-  }
-
-  get containment(): Containment {
-    return this.host.broker.containment;
+    this.stream = new ClientStream({ transport, broker, logger, limits, decoder: this.decoder, owner: this });
+    this.outbox = this.stream.outbox;
   }
 
   // What the session asks for
-
-  /** Stops taking packets for `reason`, after the one at hand. */
-  stop(reason: number): void {
-    this.#gate.stop(reason);
-  }
-
-  /** `reason` is over; takes packets again unless there is another. */
-  proceed(reason: number): void {
-    this.#gate.proceed(reason);
-  }
-
-  /** Puts whole packets before everything that waits to be taken. */
-  unread(bytes: Buffer): void {
-    this.#gate.unread(bytes);
-  }
-
-  /** As `Transport.putBack`, for the last bytes that were taken. */
-  putBack(bytes: Buffer): boolean {
-    return this.transport.putBack(bytes);
-  }
 
   /** Publishes of the client wait for the end of an alarm, or do so no more. */
   holding(holds: boolean): void {
@@ -103,35 +56,11 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     this.#keepAlive = new KeepAlive(this.host.broker.clock, keepAliveSeconds, () => this.session.peerIsSilent());
   }
 
-  /** Says what is left to say and ends the stream; what still comes is discarded. */
-  finish(reason: EndReason): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#gate.end();
-    this.#keepAlive?.stop();
-    if (!this.outbox.flush()) return this.destroy();
-    this.transport.end(reason);
-    // A peer that does not close its side in turn must not keep ours.
-    this.#setTimer(this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy()));
-  }
-
-  /** Ends the stream at once. */
   destroy(): void {
-    this.#ended = true;
-    this.transport.destroy();
+    this.stream.destroy();
   }
 
-  // OutboxTarget
-
-  write(bytes: Buffer, done: () => void): void {
-    this.transport.write(bytes, null, () => {
-      this.#stallWatch.gone();
-      this.host.traffic.sentBytes += bytes.length;
-      done();
-    });
-  }
-
-  // GateOwner
+  // StreamOwner
 
   failed(error: unknown): void {
     this.session.failed(error);
@@ -146,50 +75,34 @@ export class MqttConnection implements OutboxTarget, GateOwner, TransportListene
     this.#keepAlive?.listening(listens);
   }
 
+  pressure(over: boolean): void {
+    this.session.pressure(over);
+  }
+
+  sending(bytes: Buffer): null {
+    this.host.traffic.sentBytes += bytes.length;
+    return null;
+  }
+
+  ended(): void {
+    this.#keepAlive?.stop();
+  }
+
   // TransportListener
 
   onData(chunk: Buffer): void {
     this.host.traffic.receivedBytes += chunk.length;
-    if (this.#ended) return;
+    if (this.stream.isEnded) return;
     if (this.#keepAlive !== null) this.#keepAlive.received = true;
-    this.#gate.push(chunk);
+    this.stream.push(chunk);
   }
 
   onHandshakeTimeout(): void {
-    if (this.session.loginTimedOut()) return;
-    const { refusals } = this.host.broker.users;
-    if (!this.#ended)
-      refusals.warn(this.transport.remoteAddress, { peer: this.peer }, "login timed out, closing the connection");
-    this.destroy();
+    if (!this.session.loginTimedOut()) this.stream.loginTimedOut();
   }
 
   onClose(): void {
-    this.#ended = true;
-    this.#setTimer(null);
-    this.#stallWatch.end();
-    this.#keepAlive?.stop();
-    this.#gate.end();
-    this.outbox.close();
+    this.stream.closed();
     this.session.transportClosed();
-  }
-
-  #pressure(over: boolean): void {
-    this.session.pressure(over);
-    this.#stallWatch.pressure(over);
-  }
-
-  /** What gathers for a client that does not read is bounded by its queue. */
-  #stalled(stalledMs: number): boolean {
-    const { limits, logger } = this.host;
-    if (stalledMs < limits.stalledTimeoutMs) return true;
-    const fields = { peer: this.peer, waitingBytes: this.outbox.waitingBytes };
-    logger.warn(fields, "client has stopped reading (stalledTimeoutMs), closing the connection");
-    this.destroy();
-    return false;
-  }
-
-  #setTimer(timer: Timer | null): void {
-    this.#timer?.cancel();
-    this.#timer = timer;
   }
 }

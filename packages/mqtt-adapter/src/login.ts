@@ -30,7 +30,7 @@ export class Login {
   async run(): Promise<void> {
     const session = this.#session;
     const packet = this.#packet;
-    const { host, peer, transport } = session.wire;
+    const { host, transport, stream } = session.wire;
     this.#setTerms();
     if (packet.properties?.authenticationMethod !== undefined) {
       // 4.12: no method is supported.
@@ -44,8 +44,12 @@ export class Login {
     session.userName = user.name;
     if (session.phase !== "authenticating") return;
     const onClose = (reason: string): void => session.closeForced(reason);
-    const { wire } = session;
-    const client = openClient(host.broker, identity, { name: wire.name, peer, clientId, wire }, onClose);
+    const client = openClient(
+      host.broker,
+      identity,
+      { name: stream.name, peer: stream.peer, clientId, wire: stream },
+      onClose,
+    );
     const expirySeconds = this.#expirySeconds();
     const keepAliveSeconds = this.#keepAliveSeconds();
     let present: boolean;
@@ -73,8 +77,8 @@ export class Login {
     await client.virtualHost.store.whenDurable(lsn);
     if (session.phase !== "authenticating") return;
     const version = protocolNames[session.version];
-    const facts = { peer, clientId, user: user.name, virtualHost, version, transport: transport.kind };
-    host.logger.info({ ...facts, sessionPresent: present }, "connection opened");
+    const facts = { clientId, user: user.name, virtualHost, version, transport: transport.kind };
+    stream.log.opened(facts, { sessionPresent: present });
     await session.opened(present, this.#properties(clientId, expirySeconds, keepAliveSeconds), keepAliveSeconds);
   }
 

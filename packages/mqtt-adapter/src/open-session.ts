@@ -136,7 +136,7 @@ export class OpenSession implements ChannelSink {
     const hold = new AlarmHold(wire);
     this.#hold = hold;
     const showFrames = hold.showFrames.bind(hold);
-    this.#throttle = new PublisherThrottle({ broker, logger, connection: wire, showFrames });
+    this.#throttle = new PublisherThrottle({ broker, logger, connection: wire.stream, showFrames });
     return this.#throttle;
   }
 

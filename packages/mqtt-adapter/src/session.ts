@@ -1,4 +1,4 @@
-import { awaitOperation, BrokerError, checkOutbox, type ClientConnection, stopReasons } from "@jackalope/core/adapter";
+import { awaitOperation, BrokerError, type ClientConnection } from "@jackalope/core/adapter";
 import { brokerRefusal } from "./broker-refusal.ts";
 import type { PacketHandler } from "./codec.ts";
 import { type ConnackProperties, connackOf } from "./connack.ts";
@@ -42,7 +42,7 @@ export class Session implements PacketHandler {
   }
 
   get peer(): string {
-    return this.wire.peer;
+    return this.wire.stream.peer;
   }
 
   get version(): Version {
@@ -127,8 +127,9 @@ export class Session implements PacketHandler {
       state.expirySeconds = Math.min(expirySeconds, this.wire.host.limits.sessionExpirySecondsMax);
     }
     const wantsWill = (packet.reasonCode ?? reasonCodes.success) !== reasonCodes.success;
+    this.wire.stream.log.closed("client", "DISCONNECT");
     this.#release(wantsWill);
-    this.wire.finish("normal");
+    this.wire.stream.finish("normal");
   }
 
   // Login
@@ -160,7 +161,6 @@ export class Session implements PacketHandler {
   /** The outbox is over its bound, or has room again. */
   pressure(over: boolean): void {
     this.#open?.pressure(over);
-    if (!over) this.wire.proceed(stopReasons.outbox);
   }
 
   /** Everything that came has been handled. */
@@ -168,8 +168,7 @@ export class Session implements PacketHandler {
     const open = this.#running();
     if (open === null) return;
     open.chunkEnded();
-    const { limits, logger } = this.wire.host;
-    checkOutbox(this.wire, limits, logger);
+    this.wire.stream.checkOutbox();
   }
 
   /** The resource alarms may have changed. */
@@ -218,33 +217,25 @@ export class Session implements PacketHandler {
 
   transportClosed(): void {
     if (this.phase === "closed") return;
-    if (this.phase === "running") this.#log(false, "client closed without DISCONNECT", {});
     this.#release(this.#open?.wantsWill ?? true);
   }
 
   #end(reasonCode: number, clause: string, text: string, shutdown = false): void {
     const { phase } = this;
     const code = `0x${reasonCode.toString(16).padStart(2, "0")}`;
-    this.#log(!shutdown, "connection closed by the broker", { code, clause, reason: text });
+    const { stream } = this.wire;
+    if (shutdown) stream.log.closed("broker", "shutdown");
+    else stream.log.refused(text, { clientId: this.clientId, user: this.userName, code, clause });
     this.#release(true);
     if (phase === "running") {
       if (this.version === 5) this.write({ cmd: "disconnect", reasonCode, properties: { reasonString: text } });
     } else if (this.wire.decoder.levelKnown) this.#writeConnack(reasonCode, false, { reasonString: text });
-    this.wire.finish(shutdown ? "shutdown" : "error");
+    stream.finish(shutdown ? "shutdown" : "error");
   }
 
   #writeConnack(reasonCode: number, sessionPresent: boolean, properties: ConnackProperties): void {
     const connack = connackOf(this.version, reasonCode, sessionPresent, properties);
     if (connack !== null) this.write(connack);
-  }
-
-  #log(important: boolean, text: string, facts: Readonly<Record<string, string>>): void {
-    const fields = { peer: this.peer, clientId: this.clientId, user: this.userName, ...facts };
-    const { logger, broker } = this.wire.host;
-    const isStranger = this.phase !== "running";
-    if (important && isStranger) broker.users.refusals.warn(this.wire.transport.remoteAddress, fields, text);
-    else if (important) logger.warn(fields, text);
-    else logger.info(fields, text);
   }
 
   #release(wantsWill: boolean): void {

@@ -28,8 +28,8 @@ export class Login {
   /** Throws StompError for whatever is refused, in RabbitMQ's words. */
   async run(head: FrameHead): Promise<void> {
     const session = this.#session;
-    const { host, transport, peer, name } = session.wire;
-    const { broker, logger } = host;
+    const { host, transport, stream } = session.wire;
+    const { broker } = host;
     // STOMP 1.2 "Value Encoding": CONNECT does not escape, whatever its version.
     const version = negotiateVersion(head.get(headerNames.acceptVersion));
     const [sendMs, receiveMs] = heartbeats(head.get(headerNames.heartBeat), host.limits.heartbeatMsMin);
@@ -42,7 +42,7 @@ export class Login {
     const user = await broker.authenticate(login, passcode, transport.remoteAddress);
     if (session.state !== "authenticating") return;
     if (user !== null && isForeignPage(transport) && broker.users.isLocalOnly(user.name)) {
-      const fields = { user: login, peer, origin: transport.origin };
+      const fields = { user: login, peer: stream.peer, origin: transport.origin };
       broker.users.refusals.warn(
         transport.remoteAddress,
         fields,
@@ -56,15 +56,14 @@ export class Login {
     const client = broker.openConnection({
       virtualHost,
       user,
-      name,
+      name: stream.name,
       protocol,
-      peer,
+      peer: stream.peer,
       onClose: (reason) => session.closeForced(reason),
-      wire: session.wire,
+      wire: stream,
     });
     session.opened(client, { version, sendMs, receiveMs });
-    const facts = { peer, user: login, virtualHost, version: protocol, transport: transport.kind };
-    logger.info(facts, "connection opened");
+    stream.log.opened({ user: login, virtualHost, version: protocol, transport: transport.kind });
   }
 
   #credentials(login: string | undefined, passcode: string | undefined): [login: string, passcode: string] {

@@ -1,6 +1,13 @@
 import type { Outbox } from "@jackalope/core/adapter";
 import { writeReceipt } from "./frame-writer.ts";
 
+/** Where receipts go. */
+export interface ReceiptWire {
+  readonly outbox: Outbox;
+  /** A frame went into the outbox. */
+  frameWritten(): void;
+}
+
 interface PendingReceipt {
   /** Number of the last publish that this receipt waits for. */
   readonly publishSeq: number;
@@ -15,15 +22,12 @@ interface PendingReceipt {
  *     waits for 1             waits for 1              confirm(2, multiple) -> 1, 2
  */
 export class Receipts {
-  readonly #outbox: Outbox;
-  readonly #written: () => void;
+  readonly #wire: ReceiptWire;
   #pending: PendingReceipt[] = [];
   #head = 0;
 
-  /** `written` is called after each frame that went into the outbox. */
-  constructor(outbox: Outbox, written: () => void) {
-    this.#outbox = outbox;
-    this.#written = written;
+  constructor(wire: ReceiptWire) {
+    this.#wire = wire;
   }
 
   /** Receipts that wait. */
@@ -68,7 +72,7 @@ export class Receipts {
   }
 
   #write(receipt: string): void {
-    writeReceipt(this.#outbox, receipt);
-    this.#written();
+    writeReceipt(this.#wire.outbox, receipt);
+    this.#wire.frameWritten();
   }
 }

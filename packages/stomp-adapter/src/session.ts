@@ -4,7 +4,6 @@ import {
   BrokerError,
   type Channel,
   type ChannelSink,
-  checkOutbox,
   type ClientConnection,
   PublisherThrottle,
   stopReasons,
@@ -68,11 +67,11 @@ export class Session implements FrameHandler, ChannelSink {
 
   constructor(wire: StompConnection) {
     this.wire = wire;
-    this.receipts = new Receipts(wire.outbox, () => wire.frameWritten());
+    this.receipts = new Receipts(wire);
   }
 
   get peer(): string {
-    return this.wire.peer;
+    return this.wire.stream.peer;
   }
 
   /** Bytes that wait in queues which nobody but this client reads. */
@@ -128,6 +127,7 @@ export class Session implements FrameHandler, ChannelSink {
         throw new StompError("Illegal command", "the client is already connected\n");
       case "DISCONNECT":
         this.state = "disconnecting";
+        this.wire.stream.log.closed("client", "DISCONNECT");
         return undefined;
     }
   }
@@ -214,18 +214,16 @@ export class Session implements FrameHandler, ChannelSink {
   pressure(over: boolean): void {
     this.#overOutbox = over;
     this.#parts?.subscriptions.pressure(over);
-    if (!over) this.wire.proceed(stopReasons.outbox);
   }
 
   /** Everything that came has been handled. */
   chunkEnded(): void {
     if (this.state !== "running") return;
-    const { limits, logger } = this.wire.host;
     if (this.published) {
       this.published = false;
       this.#throttled?.published();
     }
-    checkOutbox(this.wire, limits, logger);
+    this.wire.stream.checkOutbox();
   }
 
   /** The resource alarms may have changed. */
@@ -239,7 +237,7 @@ export class Session implements FrameHandler, ChannelSink {
     const { broker, logger } = this.wire.host;
     const hold = new AlarmHold(this.wire, this.#parts.transactions);
     const showFrames = hold.showFrames.bind(hold);
-    this.#throttle = new PublisherThrottle({ broker, logger, connection: this.wire, showFrames });
+    this.#throttle = new PublisherThrottle({ broker, logger, connection: this.wire.stream, showFrames });
     return this.#throttle;
   }
 
@@ -267,24 +265,19 @@ export class Session implements FrameHandler, ChannelSink {
   }
 
   transportClosed(): void {
-    if (this.state === "running") {
-      this.wire.host.logger.info({ peer: this.peer, user: this.userName }, "client closed without DISCONNECT");
-    }
     this.state = "closed";
     this.#release();
   }
 
   /** STOMP 1.2 "ERROR": the server must close the connection behind it. */
   #end(title: string, explanation: string, receipt: string | null, shutdown = false): void {
-    const { logger, broker } = this.wire.host;
-    const fields = { peer: this.peer, user: this.userName, title, reason: explanation.trimEnd() };
-    if (shutdown) logger.debug(fields, "connection closed");
-    else if (this.state === "running") logger.warn(fields, "connection closed with an ERROR");
-    else broker.users.refusals.warn(this.wire.transport.remoteAddress, fields, "connection closed with an ERROR");
+    const { stream } = this.wire;
+    if (shutdown) stream.log.closed("broker", "shutdown");
+    else stream.log.refused(explanation.trimEnd(), { title });
     this.state = "closed";
     this.#release();
     this.sendError(title, explanation, receipt === null ? [] : [["receipt-id", receipt]]);
-    this.wire.finish(shutdown ? "shutdown" : "error");
+    stream.finish(shutdown ? "shutdown" : "error");
   }
 
   /** An ERROR frame alone. Values of `headers` are written as they are. */
@@ -309,12 +302,12 @@ export class Session implements FrameHandler, ChannelSink {
   /** DISCONNECT is done when every receipt before its own has left. */
   #endDisconnecting(): void {
     if (this.receipts.pendingCount > 0) {
-      this.wire.stop(stopReasons.operation);
+      this.wire.stream.stop(stopReasons.operation);
       return;
     }
     this.state = "closed";
     this.#release();
-    this.wire.finish("normal");
+    this.wire.stream.finish("normal");
   }
 
   /** Gives transactions, channels and unacknowledged deliveries back to the broker. Idempotent. */

@@ -96,7 +96,7 @@ export class Arrival {
   #timedOut(): void {
     const listener = this.#listener;
     if (listener === null) {
-      this.warn({}, "handshake timed out, closing the socket");
+      this.warn({ reason: "the login was not over in time (handshake-timeout)" }, "connection refused");
       this.destroy();
       return;
     }

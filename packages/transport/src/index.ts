@@ -1,4 +1,5 @@
 /** Byte streams for protocol adapters: TCP, TLS and WebSocket behind one interface, and the listeners that bring them. */
+export { ClientStream, type ClientStreamOptions, type StreamOwner } from "./client-stream.ts";
 export { ConnectionSet } from "./connection-set.ts";
 export { Door, type DoorOptions, type DoorRefusal } from "./door.ts";
 export { defaultDoorLimits, type DoorLimits } from "./door-limits.ts";

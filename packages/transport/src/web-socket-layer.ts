@@ -64,11 +64,8 @@ export class WebSocketLayer {
     const isNamed = origin !== undefined && this.#origins.has(origin);
     const refusal = this.#refusalOf(request, origin, isNamed);
     if (refusal !== null) {
-      const { protocol, logger } = this.#settings;
-      logger.warn(
-        { protocol, peer: arrival.address, path: pathOf(request), origin },
-        `WebSocket refused: ${refusal.reason}`,
-      );
+      const { protocol } = this.#settings;
+      arrival.warn({ protocol, path: pathOf(request), origin }, `WebSocket refused: ${refusal.reason}`);
       socket.end(handshakeRefused(refusal));
       return;
     }

@@ -1,4 +1,4 @@
-import type { ClientConnection, Logger, Timer } from "@jackalope/core/adapter";
+import { type ClientConnection, ConnectionLog, type Logger, type Timer } from "@jackalope/core/adapter";
 import type { Transport, TransportListener } from "@jackalope/transport";
 import { PacketDecoder, type PacketHandler } from "../codec.ts";
 import { MqttError } from "../mqtt-error.ts";
@@ -6,7 +6,7 @@ import type { PublishPacket } from "../publish-packet.ts";
 import { type ConnectPacket, encodePacket, type RarePacket } from "../rare-packets.ts";
 import { connectReturnCode, reasonCodes } from "../reason-codes.ts";
 import { checkTopicName } from "../topic-rules.ts";
-import { type ClientIdentity, identifyClient, type LoginTerms, openClient } from "../client-identity.ts";
+import { type ClientIdentity, identifyClient, type LoginTerms, openClient, protocolNames } from "../client-identity.ts";
 import { type MqttLimits, packetBytesMax } from "../options.ts";
 import { checkConnectForAedes } from "./connect-check.ts";
 import { TransportStream } from "./transport-stream.ts";
@@ -43,6 +43,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
   willTopic: string | null = null;
   /** aedes has finished with the client. */
   onGone: () => void = () => undefined;
+  readonly #log: ConnectionLog;
   #phase: Phase = "connecting";
   #identity: ClientIdentity | null = null;
   readonly #transport: Transport;
@@ -62,6 +63,8 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.host = host;
     this.#transport = transport;
     this.peer = `${transport.remoteAddress}:${transport.remotePort}`;
+    const { broker, logger } = host;
+    this.#log = new ConnectionLog({ broker, logger, peer: this.peer, remoteAddress: transport.remoteAddress });
     this.#decoder = new PacketDecoder(host.limits.connectPacketBytesMax, this);
   }
 
@@ -72,8 +75,8 @@ export class AedesConnection implements TransportListener, PacketHandler {
     const name = `${this.peer} -> ${localAddress}:${localPort}`;
     this.client = openClient(this.host.broker, this.#identity, { name, peer: this.peer, clientId }, onClose);
     const { user, virtualHost, version } = this.#identity;
-    const facts = { peer: this.peer, clientId, user: user.name, virtualHost, version, transport: this.#transport.kind };
-    this.host.logger.info({ ...facts, engine: "aedes" }, "connection opened");
+    const facts = { clientId, user: user.name, virtualHost, version: protocolNames[version] };
+    this.#log.opened({ ...facts, transport: this.#transport.kind }, { engine: "aedes" });
     return this.client;
   }
 
@@ -111,11 +114,13 @@ export class AedesConnection implements TransportListener, PacketHandler {
   }
 
   onHandshakeTimeout(): void {
+    this.#log.refused("the login was not over in time (handshake-timeout)");
     this.destroy();
   }
 
   onClose(): void {
     this.#phase = "ended";
+    this.#log.closed("client", "the stream ended without a goodbye");
     this.#timer?.cancel();
     this.#timer = null;
     this.#held = [];
@@ -132,6 +137,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
   // PacketHandler
 
   onPacket(packet: RarePacket): void {
+    if (packet.cmd === "disconnect") this.#log.closed("client", "DISCONNECT");
     if (packet.cmd !== "connect") return;
     checkConnectForAedes(packet, this.host.limits);
     this.#phase = "authenticating";
@@ -212,9 +218,10 @@ export class AedesConnection implements TransportListener, PacketHandler {
     this.#phase = "ended";
     const known = error instanceof MqttError ? error : null;
     const reason = known?.message ?? "internal error";
-    const fields = { peer: this.peer, clause: known?.clause ?? "", reason };
-    if (known !== null) this.host.logger.warn(fields, "connection closed by the broker");
-    else this.host.logger.error({ ...fields, error: String(error) }, "internal error while a client logged in");
+    if (known === null) {
+      this.host.logger.error({ peer: this.peer, error: String(error) }, "internal error while a client logged in");
+    }
+    this.#log.refused(reason, { clause: known?.clause ?? "" });
     if (answers) this.#writeConnack(known?.reasonCode ?? reasonCodes.serverUnavailable, reason);
     this.#transport.end("error");
     this.#timer = this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy());
