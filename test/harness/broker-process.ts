@@ -89,20 +89,21 @@ export async function startAndKill(dataDir: string, afterMs: number): Promise<vo
 
 /**
  * Runs bin/jackalope until it is ready. It is killed at the end of the test where it is still there. With `descriptors` it
- * may have no more files and sockets open than that.
+ * may have no more files and sockets open than that; `environment` is added to the tests' own.
  */
 export async function startBrokerProcess(
   dataDir: string,
   args: readonly string[] = [],
   boundMs = 30_000,
   descriptors: number | null = null,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<BrokerProcess> {
   if (!existsSync(built))
     throw new Error("bin/jackalope is not built: run `npm run setup`, or the tests by `npm test`");
   const limited = descriptors === null ? [] : ["prlimit", `--nofile=${descriptors}:${descriptors}`];
   const [program, ...rest] = [...limited, process.execPath, command, "--data-dir", dataDir, ...listeners, ...args];
   const child = spawn(program as string, rest, {
-    env: { ...process.env, JACKALOPE_LOG_FORMAT: "json" },
+    env: { ...process.env, JACKALOPE_LOG_FORMAT: "json", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const log: LogLines = { text: "" };

@@ -9,6 +9,7 @@ export { fixedLimits } from "./fixed-limits.ts";
 export { Containment, type FailurePlace } from "./containment.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { MemoryStorage } from "./memory-storage.ts";
+export { sizeMessageSlabs } from "./message.ts";
 export { type DeathReason } from "./queue/dead-letter.ts";
 export type { Queue } from "./queue/queue.ts";
 export { SystemClock } from "./system-clock.ts";

@@ -6,11 +6,23 @@ import type { Route } from "./route.ts";
 const noKeys: readonly string[] = [];
 
 /** Small messages share slabs of this size: one that stays pins at most so much, and a copy costs no view object. */
-const slabBytes = 16 * 1024;
-const slabMessageBytesMax = slabBytes / 8;
+const usualSlabBytes = 16 * 1024;
+/**
+ * Beyond this much in memory slabs are of the other size: mapped by themselves where the allocator is told to map from
+ * 64 KiB on, so that the system has them back after the backlog. It maps whole pages, and needs a few bytes in front.
+ */
+const backlogBytesMin = 32 * 1024 * 1024;
+const backlogSlabBytes = 68 * 1024 - 64;
+const slabMessageBytesMax = usualSlabBytes / 8;
 const gapBytesMax = 16;
+let slabBytes = usualSlabBytes;
 let slab: Buffer = Buffer.alloc(0);
 let slabPosition = 0;
+
+/** The slabs from now on, where messages hold `heldBytes` in memory. Asked for now and then, and never for a message. */
+export function sizeMessageSlabs(heldBytes: number): void {
+  slabBytes = heldBytes < backlogBytesMin ? usualSlabBytes : backlogSlabBytes;
+}
 
 /**
  * One message, whatever the number of queues that hold it. Native properties and body are two ranges of `bytes`, which

@@ -1,4 +1,4 @@
-import type { Broker, Timer, TurnTask } from "@jackalope/core";
+import { type Broker, sizeMessageSlabs, type Timer, type TurnTask } from "@jackalope/core";
 import { setAlarm } from "./alarm-log.ts";
 import { MemoryAlarm, type MemoryProbes } from "./memory-alarm.ts";
 
@@ -95,6 +95,7 @@ export class AlarmMonitor implements TurnTask {
   #looked(): void {
     const { clock, store } = this.#broker;
     this.#lookedAtMs = clock.monotonicMs();
+    sizeMessageSlabs(store.messageBytes);
     const fillBytes = Math.min(fillBytesMax, fillShareMax * this.#options.memoryBytesMax);
     store.onceFilled(fillBytes, fillEntriesMax, this.#filled);
   }

@@ -42,6 +42,8 @@ const heapShareMax = 0.9;
 const residentShareMax = 0.9;
 /** What is alive has to be this share of the watermark for it: otherwise the allocator has kept most of it, and reuses it. */
 const residentAliveShareMin = 0.5;
+/** From this share of the watermark on, in resident memory, what a backlog leaves behind is worth a collection. */
+const leftBehindShareMin = 0.5;
 
 /**
  * Keeps the memory alarm, which has three sources:
@@ -115,7 +117,7 @@ export class MemoryAlarm {
   /** While the alarm is on; and after a backlog is gone, for the system to have its memory back. */
   #collect(heapBytes: number): void {
     const { probes, clock, memoryBytesMax, logger } = this.#options;
-    if (!this.on && this.#residentBytes < memoryBytesMax) {
+    if (!this.on && this.#residentBytes < leftBehindShareMin * memoryBytesMax) {
       this.#pacing = false;
       return;
     }

@@ -18,6 +18,8 @@ interface IncomingRow {
 }
 
 const readRetryMs = 1000;
+/** The next page is asked for when so many are left in the window: one is a few milliseconds of deliveries. */
+const pagesAhead = 2;
 const nothing: Promise<readonly Message[]> = Promise.resolve([]);
 
 /**
@@ -38,6 +40,8 @@ export class ReadyList {
   readonly #window = new EntryRing();
   #windowBytes = 0;
   #incoming: IncomingRow[] = [];
+  /** Its messages, counted with the window's from the moment on in which they are asked for. */
+  #incomingBytes = 0;
   readonly #paged = new PagedRows();
   #count = 0;
   #bodyBytes = 0;
@@ -155,7 +159,7 @@ export class ReadyList {
     const queue = this.#queue;
     // A read under way finds another array here and drops what it brings.
     const incoming = this.#incoming;
-    this.#incoming = [];
+    this.#dropIncoming();
     this.#count = 0;
     this.#bodyBytes = 0;
     this.#weighWindow(-this.#windowBytes, -this.#window.count);
@@ -200,11 +204,14 @@ export class ReadyList {
     this.#store.windowBytes += addedBytes + addedEntries * entryBytes;
   }
 
-  /** Begins to read the next rows back where the window runs low. */
+  /** Begins to read the next rows back where the window runs low: in time for a disk to bring them before it is empty. */
   #pageIn(): void {
-    const limits = this.#store.limits;
+    const { limits } = this.#store;
     if (this.#incoming.length > 0 || this.#paged.count === 0) return;
-    if (this.#window.count > limits.pageMessagesMax / 2 || this.#windowBytes > limits.queueWindowBytesMax / 2) return;
+    // A thousand queues whose consumers take one message and no more must not have a page each.
+    const isScarce = this.#store.windowBytes >= limits.windowBytesMax;
+    const windowBytesMax = isScarce ? limits.queueWindowBytesMin : limits.queueWindowBytesMax;
+    if (this.#window.count > pagesAhead * limits.pageMessagesMax || this.#windowBytes > windowBytesMax / 2) return;
     const rows: IncomingRow[] = [];
     let bytes = 0;
     do {
@@ -212,9 +219,18 @@ export class ReadyList {
       if (row === null) break;
       rows.push({ ...row });
       bytes += row.sizeBytes;
-    } while (rows.length < limits.pageMessagesMax && bytes < limits.queueWindowBytesMax / 4);
+    } while (rows.length < limits.pageMessagesMax && bytes < windowBytesMax / 4);
     this.#incoming = rows;
+    this.#incomingBytes = bytes;
+    this.#store.windowBytes += bytes;
     this.#read(rows);
+  }
+
+  /** What was being read has come, or nobody waits for it any more. */
+  #dropIncoming(): void {
+    this.#incoming = [];
+    this.#store.windowBytes -= this.#incomingBytes;
+    this.#incomingBytes = 0;
   }
 
   #read(rows: IncomingRow[]): void {
@@ -243,7 +259,7 @@ export class ReadyList {
   }
 
   #arrive(rows: readonly IncomingRow[], stored: readonly Message[], spilled: readonly Message[]): void {
-    this.#incoming = [];
+    this.#dropIncoming();
     let nextStored = 0;
     let nextSpilled = 0;
     for (const row of rows) {

@@ -139,6 +139,27 @@ describe("ReadyList", () => {
     expect(storage.disk.unsettled).toBe(0);
   });
 
+  test("many queues whose consumers take one message each do not read a page each: the bound of all windows counts", async () => {
+    const limits = { windowBytesMax: 64_000, queueWindowBytesMax: 64_000, queueWindowBytesMin: 1000 };
+    const broker = await TestBroker.open({ storage: new KeepingStorage(), limits });
+    const channel = broker.channel();
+    const queues = Array.from({ length: 100 }, (_, index) => `q${index}`);
+    for (const queue of queues) {
+      await broker.queue(queue);
+      for (let id = 0; id < 100; id++) channel.publish("", queue, "x".repeat(400), { deliveryMode: 2 });
+    }
+    broker.endTurn();
+    for (const queue of queues) {
+      await channel.channel.get(queue, false);
+      await channel.channel.get(queue, false);
+    }
+    expect(broker.broker.store.windowBytes).toBeLessThan(64_000 + 100 * 2000);
+    const drained = broker.channel();
+    for (const queue of queues) drained.consume(queue, { noAck: true });
+    await until(() => drained.sink.seen.length === 100 * 98);
+    expect(broker.broker.store.windowBytes).toBe(0);
+  });
+
   test("tries a failed read again until the store answers", async () => {
     const storage = new KeepingStorage();
     const broker = await TestBroker.open({ storage, limits: tiny });
