@@ -8,10 +8,9 @@ const noKeys: readonly string[] = [];
 /** Small messages share slabs of this size: one that stays pins at most so much, and a copy costs no view object. */
 const usualSlabBytes = 16 * 1024;
 /**
- * Beyond this much in memory slabs are of the other size: mapped by themselves where the allocator is told to map from
- * 64 KiB on, so that the system has them back after the backlog. It maps whole pages, and needs a few bytes in front.
+ * In a large backlog slabs are mapped by themselves, where the allocator is told to do so from 64 KiB on, so that the system
+ * has them back afterwards. It maps whole pages, and needs a few bytes in front.
  */
-const backlogBytesMin = 32 * 1024 * 1024;
 const backlogSlabBytes = 68 * 1024 - 64;
 const slabMessageBytesMax = usualSlabBytes / 8;
 const gapBytesMax = 16;
@@ -19,9 +18,9 @@ let slabBytes = usualSlabBytes;
 let slab: Buffer = Buffer.alloc(0);
 let slabPosition = 0;
 
-/** The slabs from now on, where messages hold `heldBytes` in memory. Asked for now and then, and never for a message. */
-export function sizeMessageSlabs(heldBytes: number): void {
-  slabBytes = heldBytes < backlogBytesMin ? usualSlabBytes : backlogSlabBytes;
+/** Slabs from now on: for a backlog in memory that is `large`, or as usual. Asked for now and then, never for a message. */
+export function sizeMessageSlabs(large: boolean): void {
+  slabBytes = large ? backlogSlabBytes : usualSlabBytes;
 }
 
 /**

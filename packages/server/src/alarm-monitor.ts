@@ -30,6 +30,8 @@ const turnsMs = 100;
 /** What may come before the heap is looked at again: message bytes, or a share of the watermark where that is less. */
 const fillBytesMax = 16 * 1024 * 1024;
 const fillShareMax = 0.05;
+/** Beyond this share of the watermark, messages are kept so that the system has their memory back: fresh pages cost time. */
+const largeBacklogShareMin = 0.25;
 /** Entries of queues, of a few hundred bytes each. */
 const fillEntriesMax = 65_536;
 
@@ -95,7 +97,7 @@ export class AlarmMonitor implements TurnTask {
   #looked(): void {
     const { clock, store } = this.#broker;
     this.#lookedAtMs = clock.monotonicMs();
-    sizeMessageSlabs(store.messageBytes);
+    sizeMessageSlabs(store.messageBytes >= largeBacklogShareMin * this.#options.memoryBytesMax);
     const fillBytes = Math.min(fillBytesMax, fillShareMax * this.#options.memoryBytesMax);
     store.onceFilled(fillBytes, fillEntriesMax, this.#filled);
   }
