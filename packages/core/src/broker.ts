@@ -11,6 +11,7 @@ import { definitionKey, definitionValue } from "./definitions.ts";
 import { BrokerError } from "./errors.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { HeldTotal } from "./held-frames.ts";
+import { inBackgroundSlices, inSlices } from "./long-act.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { Recovery } from "./recovery.ts";
 import { topicExchange } from "./reply-path.ts";
@@ -21,6 +22,7 @@ import { SystemClock } from "./system-clock.ts";
 import { Totals } from "./totals.ts";
 import { Turn } from "./turn.ts";
 import { type BrokerParts, VirtualHost } from "./virtual-host.ts";
+import { emptyingVirtualHost } from "./virtual-host-removal.ts";
 
 /** The user that a new, empty broker gets, with every permission on the virtual host `/`. */
 export interface DefaultUser {
@@ -78,6 +80,8 @@ export class Broker implements BrokerParts {
   /** The topic exchange that MQTT's topics are routing keys of: reply paths lead there. The MQTT adapter sets it. */
   mqttExchange: string = topicExchange;
   readonly #virtualHosts = new Map<string, VirtualHost>();
+  /** What was deleted and is not empty yet. */
+  readonly #leavingHosts = new Map<string, Promise<void>>();
   readonly #connections = new Set<ClientConnection>();
   #lastQueueId = 0;
 
@@ -165,6 +169,9 @@ export class Broker implements BrokerParts {
 
   /** Makes a virtual host with the predeclared exchanges; an existing one is fine. Resolves when durable. */
   async createVirtualHost(name: string): Promise<VirtualHost> {
+    for (let leaving = this.#leavingHosts.get(name); leaving !== undefined; leaving = this.#leavingHosts.get(name)) {
+      await leaving;
+    }
     const existing = this.#virtualHosts.get(name);
     if (existing !== undefined) return existing;
     const host = this.#addVirtualHost(name);
@@ -172,21 +179,33 @@ export class Broker implements BrokerParts {
     return host;
   }
 
-  /** Removes a virtual host with everything in it; its connections are closed. */
-  async deleteVirtualHost(name: string): Promise<void> {
+  /**
+   * Removes a virtual host with everything in it; its connections are closed. It is gone at once, for good when its own
+   * definition is. Resolves when nothing is left of it, which may be many turns later; its name waits for that as well.
+   */
+  deleteVirtualHost(name: string): Promise<void> {
     const host = this.#virtualHosts.get(name);
-    if (host === undefined) return;
+    if (host === undefined) return this.#leavingHosts.get(name) ?? Promise.resolve();
     this.#virtualHosts.delete(name);
-    this.#endConnections((connection) => connection.virtualHost === host, `vhost '${name}' is deleted`);
-    const lsn = this.store.atomic(() => {
-      for (const queue of [...host.queues.values()]) host.topology.removeQueue(queue);
-      for (const exchange of [...host.exchanges.values()]) host.topology.removeExchange(exchange);
-      host.records.clear();
+    const removing = this.#removeVirtualHost(host).finally(() => this.#leavingHosts.delete(name));
+    this.#leavingHosts.set(name, removing);
+    return removing;
+  }
+
+  async #removeVirtualHost(host: VirtualHost): Promise<void> {
+    const { name } = host;
+    this.store.atomic(() => {
       this.users.forgetVirtualHost(name);
       this.store.put(definitionKey("vhost", name), null);
     });
+    const ending = this.#ending((connection) => connection.virtualHost === host, `vhost '${name}' is deleted`);
+    // Whoever is still connected could declare something behind what has been taken out.
+    await inBackgroundSlices(this.turn, ending);
+    for (const connection of this.#connections) if (connection.virtualHost === host) await connection.close()?.over;
+    await inBackgroundSlices(this.turn, emptyingVirtualHost(host));
     this.topologyAccounts.forgetVirtualHost(name);
-    await this.store.whenDurable(lsn);
+    // Behind everything else that was written.
+    await this.store.whenDurable(this.store.put(definitionKey("vhost", name), null));
   }
 
   /**
@@ -253,11 +272,16 @@ export class Broker implements BrokerParts {
   }
 
   #endConnections(ends: (connection: ClientConnection) => boolean, reason: string): void {
-    for (const connection of [...this.#connections]) {
-      if (!ends(connection)) continue;
+    const ended = inSlices(this.turn, this.#ending(ends, reason));
+    if (ended instanceof Promise) this.containment.watch("background", ended);
+  }
+
+  *#ending(ends: (connection: ClientConnection) => boolean, reason: string): Generator<void, void> {
+    for (const connection of [...this.#connections].filter(ends)) {
       // One that cannot even say goodbye must not keep the others.
       this.containment.run("session", () => connection.options.onClose(reason));
       this.containment.run("session", () => connection.close());
+      yield;
     }
   }
 
@@ -271,6 +295,7 @@ export class Broker implements BrokerParts {
     const startedAtMs = this.clock.nowMs();
     const recovery = new Recovery({
       users: this.users,
+      store: this.store,
       containment: this.containment,
       addVirtualHost: (name) => this.#addVirtualHost(name),
       virtualHost: (name) => this.#virtualHosts.get(name),

@@ -2,6 +2,9 @@ import { definitionKey } from "./definitions.ts";
 import type { Lsn } from "./storage-engine.ts";
 import type { Store } from "./store.ts";
 
+/** How an owner removes its records, in steps as those of a `LongAct`. */
+export type ClearingSteps = Iterable<void | Promise<unknown>>;
+
 /**
  * What an adapter keeps in the storage engine beside queues and messages: sessions, retained messages. Records have a
  * kind, which is the adapter's, and a name within it. Values live in the engine; what was stored before the start is
@@ -12,7 +15,7 @@ export class Records {
   readonly #store: Store;
   /** Recovered and not claimed yet. */
   readonly #unclaimed = new Map<string, Map<string, Uint8Array>>();
-  readonly #owners: (() => void)[] = [];
+  readonly #owners: (() => void | ClearingSteps)[] = [];
 
   constructor(virtualHost: string, store: Store) {
     this.#virtualHost = virtualHost;
@@ -55,15 +58,21 @@ export class Records {
     records.set(name, value);
   }
 
-  /** Calls `run` when the virtual host is deleted, in one group with everything else that goes: it removes its records. */
-  whenCleared(run: () => void): void {
+  /** Calls `run` when the virtual host is deleted: it removes its records, in the steps that it returns where they are many. */
+  whenCleared(run: () => void | ClearingSteps): void {
     this.#owners.push(run);
   }
 
-  /** Removes everything: the virtual host goes away. */
-  clear(): void {
-    for (const run of this.#owners) run();
-    for (const [kind, records] of this.#unclaimed) for (const name of records.keys()) this.put(kind, name, null);
+  /** Removes everything, one record or a few in each step: the virtual host goes away. */
+  *clearing(): Generator<void | Promise<unknown>, void> {
+    // All are told before the first takes long: what one of them still does may be another one's record.
+    for (const steps of this.#owners.map((run) => run())) yield* steps ?? [];
+    for (const [kind, records] of this.#unclaimed) {
+      for (const name of records.keys()) {
+        this.put(kind, name, null);
+        yield;
+      }
+    }
     this.#unclaimed.clear();
   }
 }

@@ -17,11 +17,13 @@ import { Queue } from "./queue/queue.ts";
 import { ArgumentError, readQueueArguments } from "./queue/queue-arguments.ts";
 import { recordKind } from "./records.ts";
 import type { Lsn, RecoveryVisitor, StoredMessage } from "./storage-engine.ts";
+import type { Store } from "./store.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** What recovery fills. */
 export interface RecoveryTarget {
   readonly users: UserDirectory;
+  readonly store: Store;
   readonly containment: Containment;
   addVirtualHost(name: string): VirtualHost;
   virtualHost(name: string): VirtualHost | undefined;
@@ -31,6 +33,9 @@ export interface RecoveryTarget {
 
 /** Definitions in the order in which they can be taken over: what is referred to comes first. */
 const order = ["vhost", "user", "permission", "topic-permission", "exchange", "queue", "binding", recordKind];
+
+/** Definitions that are a virtual host's, and go with it. */
+const ofVirtualHost: ReadonlySet<string> = new Set(["exchange", "queue", "binding", recordKind]);
 
 /** Of a key in an error's text. */
 const shownKeyLength = 256;
@@ -42,7 +47,7 @@ export class Recovery implements RecoveryVisitor {
   readonly #queues = new Map<number, Queue>();
   readonly #hosts = new Map<Queue, VirtualHost>();
   /** Definitions as they are to be stored instead, null for not at all. */
-  readonly #mended: { readonly host: VirtualHost; readonly key: string; readonly value: Uint8Array | null }[] = [];
+  readonly #mended: { readonly key: string; readonly value: Uint8Array | null }[] = [];
   #built = false;
   messageCount = 0;
   /** Messages of queues that are gone: to be settled once the engine takes writes. */
@@ -94,7 +99,7 @@ export class Recovery implements RecoveryVisitor {
    * queue begins for itself.
    */
   begin(): void {
-    for (const { host, key, value } of this.#mended.splice(0)) host.store.put(key, value);
+    for (const { key, value } of this.#mended.splice(0)) this.#target.store.put(key, value);
     for (const [queue, host] of this.#hosts) {
       this.#target.containment.run("recovery", () => {
         queue.expiry.drop();
@@ -111,7 +116,11 @@ export class Recovery implements RecoveryVisitor {
     }
     if (this.#target.users.restore(key, value)) return;
     const host = this.#target.virtualHost(virtualHost);
-    if (host === undefined) return;
+    if (host === undefined) {
+      // It was deleted, and the broker ended before this was taken out: one of the same name must not find it.
+      if (ofVirtualHost.has(kind)) this.#mended.push({ key: definitionKey(...key), value: null });
+      return;
+    }
     if (kind === "exchange") this.#takeExchange(host, name, value);
     else if (kind === "queue") this.#takeQueue(host, name, value);
     else if (kind === recordKind) host.records.restore(name, key[3] ?? "", value);
@@ -126,8 +135,7 @@ export class Recovery implements RecoveryVisitor {
       return new Exchange(host.name, name, type, { ...spec, arguments: args }, host.payer(madeBy));
     });
     host.topology.addExchange(made);
-    if (mended)
-      this.#mended.push({ host, key: definitionKey("exchange", host.name, name), value: exchangeValue(made) });
+    if (mended) this.#mended.push({ key: definitionKey("exchange", host.name, name), value: exchangeValue(made) });
   }
 
   #takeQueue(host: VirtualHost, name: string, value: Uint8Array): void {
@@ -141,7 +149,7 @@ export class Recovery implements RecoveryVisitor {
     this.#queues.set(id, queue);
     this.#hosts.set(queue, host);
     this.#target.queueIdSeen(id);
-    if (mended) this.#mended.push({ host, key: definitionKey("queue", host.name, name), value: queueValue(queue) });
+    if (mended) this.#mended.push({ key: definitionKey("queue", host.name, name), value: queueValue(queue) });
   }
 
   #takeBinding(host: VirtualHost, key: DefinitionKey, value: Uint8Array): void {
@@ -152,7 +160,7 @@ export class Recovery implements RecoveryVisitor {
       if (!(error instanceof BrokerError)) throw error;
       // Nothing hangs on a binding: without it the broker is there, and messages are where they were.
       host.logger.warn({ vhost: host.name, reason: error.message }, "a stored binding cannot be made and is removed");
-      this.#mended.push({ host, key: definitionKey(...key), value: null });
+      this.#mended.push({ key: definitionKey(...key), value: null });
     }
   }
 

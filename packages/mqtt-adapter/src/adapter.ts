@@ -70,7 +70,7 @@ export class MqttAdapter extends AdapterTerms implements ConnectionHost {
       const shared = { broker, limits, logger, exchange, systemTopicsIntervalMs, traffic };
       home = new MqttVirtualHost({ host: virtualHost, ...shared });
       this.#homes.set(virtualHost, home);
-      virtualHost.records.whenCleared(() => this.#homes.delete(virtualHost));
+      virtualHost.records.whenCleared(() => void this.#homes.delete(virtualHost));
     }
     return home;
   }

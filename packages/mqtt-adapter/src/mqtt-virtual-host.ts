@@ -65,9 +65,9 @@ export class MqttVirtualHost {
   }
 
   /** The virtual host is being deleted: its sessions end, and their records with them. */
-  #clear(): void {
-    this.sessions.endAll();
+  #clear(): Generator<void | Promise<unknown>, void> {
     this.close();
+    return this.sessions.endingAll();
   }
 
   /** Publishes a will. Its client was allowed to leave it, and may have lost that right, or its user, since. */

@@ -159,12 +159,19 @@ export class RetainedStore {
   }
 
   /** Removes every message: the virtual host is being deleted. */
-  clear(): void {
+  clear(): Generator<void, void> {
+    this.close();
+    return this.#clearing();
+  }
+
+  *#clearing(): Generator<void, void> {
     const system = this.#index.firstLevels.filter((level) => level.startsWith("$"));
     for (const filter of ["#", ...system.map((level) => `${level}/#`)]) {
-      for (const entry of [...this.#index.search(filter)]) if (entry !== null) this.#remove(entry.topic);
+      for (const entry of this.#index.search(filter)) {
+        if (entry !== null) this.#remove(entry.topic);
+        yield;
+      }
     }
-    this.close();
   }
 
   /** Ends the timers and all work. The messages stay in the engine. */

@@ -148,11 +148,16 @@ export class SessionRegistry {
   }
 
   /** Ends every session; the virtual host is being deleted, so nobody would get a will. */
-  endAll(): void {
+  endingAll(): Generator<void | Promise<unknown>, void> {
     this.#cleared = true;
-    for (const state of [...this.#states.values()]) {
+    return this.#endingEach();
+  }
+
+  *#endingEach(): Generator<void | Promise<unknown>, void> {
+    for (const state of this.#states.values()) {
       state.will = null;
       this.#end(state);
+      yield this.#ending.get(state.clientId);
     }
   }
 
