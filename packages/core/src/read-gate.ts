@@ -45,7 +45,7 @@ export interface ReadGateParts {
   readonly owner: GateOwner;
 }
 
-/** What a quiet client may do in a turn whose time others have used up, in units of the budget. */
+/** What a quiet client may do where others have used up a turn's time, or wait behind it, in units of the budget. */
 const quietUnits = 32;
 /** So often in a row a busy client has to say little before it is a quiet one. */
 const quietAfter = 16;
@@ -131,7 +131,10 @@ export class ReadGate implements TurnWaiter {
 
   takeTurn(): void {
     this.#waiting = false;
-    if (this.#stopped === 0 && !this.#ended) this.#go();
+    if (this.#stopped !== 0 || this.#ended) return;
+    // A hundred that have said nothing before are as quiet as a ping behind them.
+    if (this.#quiet) this.#turn.budget.narrow(quietUnits);
+    this.#go();
   }
 
   /** For the turn: what the session throws beyond its frames is the end of the session alone. */

@@ -17,6 +17,8 @@ export class TurnBudget {
   #endMs = 0;
   #share = 1;
   #spent = false;
+  /** What is left is all, though the time is not over. */
+  #narrow = false;
   /** Taken up to the last time that `left` was set, and what it was set to. */
   #takenBefore = 0;
   #set = 0;
@@ -55,9 +57,16 @@ export class TurnBudget {
     return true;
   }
 
+  /** Allows `units` of a turn that has time for more, until `endAllowance`. */
+  narrow(units: number): void {
+    this.#narrow = true;
+    this.#setLeft(units);
+  }
+
   /** What is left of an allowance is nobody else's. */
   endAllowance(): void {
-    if (this.#spent) this.#setLeft(0);
+    if (this.#spent || this.#narrow) this.#setLeft(0);
+    this.#narrow = false;
   }
 
   /** A turn begins, or a part of one that has this share of the time. */
@@ -66,10 +75,11 @@ export class TurnBudget {
     this.#setLeft(0);
     this.#endMs = 0;
     this.#spent = false;
+    this.#narrow = false;
   }
 
   #look(): boolean {
-    if (this.#spent) return false;
+    if (this.#spent || this.#narrow) return false;
     if (this.#clock !== null) {
       const nowMs = this.#clock.monotonicMs();
       if (this.#endMs === 0) this.#endMs = nowMs + this.#budgetMs * this.#share;

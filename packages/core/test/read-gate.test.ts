@@ -222,6 +222,22 @@ describe("a quiet client", () => {
     }
   });
 
+  test("that waits with others leaves them their part of the turn when it says much", () => {
+    const busy = new Client(1, 100);
+    busy.say(...many(100));
+    clock.advance(2 * budgetMs);
+    const flooding = Array.from({ length: 10 }, () => new Client(0.01));
+    for (const client of flooding) client.say(...many(200));
+    const quiet = new Client();
+    quiet.say(1);
+    expect(quiet.bytes).toEqual([]);
+    // A hundredth of a millisecond for each of their bytes: two turns are enough for what ten of them may do at once.
+    turn.end();
+    turn.end();
+    expect(quiet.bytes).toEqual([1]);
+    while (flooding.some((client) => client.bytes.length < 200)) turn.end();
+  });
+
   test("whose single frames take long is a busy one, also where each frame stops it before the budget does", () => {
     const client = new Client(0.5);
     const say = (): void => {

@@ -48,6 +48,20 @@ test("what is allowed beyond the time is as much as was said", () => {
   expect(budget.allow(8)).toBe(false);
 });
 
+test("what is allowed of a turn leaves the rest to those behind", () => {
+  const clock = new FakeClock();
+  const budget = new TurnBudget(clock, 2);
+  expect(budget.spent).toBe(false);
+  budget.narrow(8);
+  expect(taken(budget, 100)).toBe(7);
+  expect(budget.spent).toBe(true);
+  budget.endAllowance();
+  expect(budget.spent).toBe(false);
+  clock.advance(2);
+  expect(taken(budget, 100)).toBeLessThan(64);
+  expect(budget.spent).toBe(true);
+});
+
 test("a new turn has its whole time again", () => {
   const clock = new FakeClock();
   const budget = new TurnBudget(clock, 2);
