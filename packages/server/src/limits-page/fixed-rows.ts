@@ -53,6 +53,11 @@ export const fixedRows: LimitRows<FixedLimits> = {
     counts: "parentheses, NOTs and signs of a selector inside one another",
     atBound: "ERROR, connection closed",
   },
+  selectorLikeWorkMax: {
+    counts:
+      "characters that the LIKEs of a selector look at in one message, together; each again for every 32 of a pattern with `_`",
+    atBound: "the LIKE is unknown, so the message does not match by it",
+  },
   selectorLikesMax: { counts: "LIKEs of a selector", atBound: "ERROR, connection closed" },
   subscribeFiltersMax: { counts: "topic filters of a SUBSCRIBE or UNSUBSCRIBE", atBound: "DISCONNECT 0x97" },
   packetPropertiesMax: {

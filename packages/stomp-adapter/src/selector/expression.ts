@@ -7,6 +7,8 @@ export type SelectorValue = string | number | boolean | null;
 export interface PropertySource {
   /** False where every header is text, as in STOMP: text is then read as what it is compared with. */
   readonly typed: boolean;
+  /** What LIKEs may still look at: `LikePattern.workFor`. */
+  workLeft: number;
   /** A header or property by name; null where the message has none. */
   value(name: string): SelectorValue;
 }
@@ -144,12 +146,15 @@ export function inRange(operand: Expression, low: Expression, high: Expression):
   };
 }
 
+/** The operand's text as LIKE; unknown where the work of this match is done: each message costs so much and no more. */
 export function likeness(operand: Expression, pattern: string, escape: string | null): Expression {
-  const matches = likePattern(pattern, escape);
+  const like = likePattern(pattern, escape);
   return (source) => {
     const value = operand(source);
     if (value === null) return null;
-    return matches(String(value));
+    const text = String(value);
+    source.workLeft -= like.workFor(text);
+    return source.workLeft < 0 ? null : like.matches(text);
   };
 }
 

@@ -1,6 +1,7 @@
 import { type FieldValue, fieldText, findField, type Message, type Properties } from "@jackalope/core/adapter";
 import { formatDestination } from "../destination.ts";
 import type { PropertySource, SelectorValue } from "./expression.ts";
+import { likeWorkMax } from "./like-pattern.ts";
 
 type PropertyReader = (properties: Properties, message: Message) => SelectorValue;
 
@@ -110,6 +111,7 @@ function decodedOf(message: Message): DecodedMessage {
 export function propertySource(message: Message): PropertySource {
   return {
     typed: message.format.typed === true,
+    workLeft: likeWorkMax,
     value: (name) => decodedOf(message).value(name),
   };
 }
