@@ -18,6 +18,8 @@ const bindingBytesEach = 440;
 const keyBytesEach = 230;
 /** One word of a binding key of a topic exchange, or one level of a topic filter, that nobody shares. */
 const levelBytesEach = 235;
+/** A field that a headers exchange is asked for. */
+const headersFieldBytesEach = 240;
 /** Name and kind of a field, and the arrays around them. */
 const fieldBytesEach = 130;
 /** An element of an array. */
@@ -100,7 +102,7 @@ function valueBytes(value: FieldValue): number {
 /** What the exchange needs to find the binding, as if it shared nothing with others. */
 function matcherBytes(sourceType: string, routingKey: string, args: FieldTable): number {
   if (sourceType === "direct") return keyBytesEach;
-  if (sourceType === "headers") return keyBytesEach + 8 * args.length;
+  if (sourceType === "headers") return keyBytesEach + headersFieldBytesEach * args.length;
   if (sourceType !== "topic") return 0;
   const filter = findField(args, topicFilterArgument);
   const separators = filter?.kind === "string" ? occurrences(filter.value, "/") : occurrences(routingKey, ".");

@@ -1,7 +1,6 @@
 import { BrokerError } from "../errors.ts";
-import { type FieldTable, type FieldValue, findField, stringField } from "../field-value.ts";
+import { type FieldTable, findField, stringField } from "../field-value.ts";
 import { fieldTypeName } from "../queue/queue-arguments.ts";
-import { sameValue } from "./field-equality.ts";
 
 /** What a binding to a headers exchange asks of a message. */
 export interface HeadersCondition {
@@ -36,41 +35,4 @@ export function checkHeadersArguments(args: FieldTable): void {
   if (args.length <= headersFieldsMax) return;
   const text = `a binding to a headers exchange has more than ${headersFieldsMax} arguments`;
   throw new BrokerError("precondition-failed", text);
-}
-
-/** The headers of one message, found by name in constant time where there are many. */
-export class MessageHeaders {
-  readonly #table: FieldTable;
-  readonly #byName: Map<string, FieldValue> | null;
-
-  constructor(table: FieldTable) {
-    this.#table = table;
-    if (table.length <= fewHeaders) {
-      this.#byName = null;
-      return;
-    }
-    this.#byName = new Map();
-    // Of repeated names the first counts, as in `findField`.
-    for (const [name, value] of table) if (!this.#byName.has(name)) this.#byName.set(name, value);
-  }
-
-  find(name: string): FieldValue | undefined {
-    return this.#byName === null ? findField(this.#table, name) : this.#byName.get(name);
-  }
-}
-
-/** So few are found faster by looking. */
-const fewHeaders = 8;
-
-/** True where one field of a condition holds: void asks for presence only. */
-function fieldHolds(wanted: FieldValue, actual: FieldValue | undefined): boolean {
-  return actual !== undefined && (wanted.kind === "void" || sameValue(wanted, actual));
-}
-
-/** True where the condition holds for a message. */
-export function satisfies(condition: HeadersCondition, headers: MessageHeaders): boolean {
-  for (const [name, wanted] of condition.fields) {
-    if (fieldHolds(wanted, headers.find(name)) !== condition.all) return !condition.all;
-  }
-  return condition.all;
 }

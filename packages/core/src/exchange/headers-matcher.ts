@@ -1,112 +1,182 @@
 import type { FieldTable, FieldValue } from "../field-value.ts";
 import type { Binding, Destination } from "./binding.ts";
-import { equalityKey } from "./field-equality.ts";
-import { conditionOf, type HeadersCondition, MessageHeaders, satisfies } from "./headers-condition.ts";
+import { equalityKey, sameValue } from "./field-equality.ts";
+import { conditionOf } from "./headers-condition.ts";
 import type { Matcher } from "./matcher.ts";
 
-/** The bindings that one field leads to: those that ask for a value, and those that ask for presence only. */
-interface FieldIndex {
-  readonly byValue: Map<string, Set<Binding>>;
-  readonly present: Set<Binding>;
+/** One field that conditions ask for: a value, or presence only. Shared by all that ask for the same. */
+interface Wanted {
+  readonly name: string;
+  readonly value: FieldValue;
+  /** Conditions that ask for it. */
+  uses: number;
+  /** The last match whose message has it. */
+  seen: number;
+  /** The `any` bindings that ask for it, null where none does: thousands of empty sets take memory. */
+  any: Set<Watch> | null;
+  /** Those of the `all` bindings that ask for it and are looked for here. */
+  all: Set<Watch> | null;
+  /** Another one whose value has the same key and is not equal. */
+  next: Wanted | null;
 }
+
+/** A binding and what it asks for. */
+interface Watch {
+  readonly binding: Binding;
+  readonly wanted: readonly Wanted[];
+  /** The last match that it was found by. */
+  found: number;
+}
+
+/** Fields of a condition that are looked at in the time of one unit of a turn's work. */
+const fieldsPerUnitShift = 6;
 
 /**
  * Headers exchanges (AMQP 0-9-1, 3.1.3.4, with RabbitMQ's `all-with-x` and `any-with-x`): a binding's arguments are
  * compared with the message's headers. A void argument asks for presence only; `x-` arguments take part only in the
  * with-x forms. An empty `all` matches every message, an empty `any` none.
  *
- * A message is compared with the bindings that one of its headers leads to: an `any` binding stands under each of its
- * fields, an `all` binding under one, that which leads to the fewest others.
+ * Each header of a message is compared once with what anybody asks of it, however many bindings do, and marks that. Then
+ * the bindings are looked at that one of the marks leads to: an `any` binding stands under each of its fields and is
+ * found, an `all` binding under one, that which leads to the fewest others, and its other fields are to be marked as well.
  */
 export class HeadersMatcher implements Matcher {
   readonly readsHeaders = true;
   compared = 0;
-  readonly #conditions = new Map<Binding, HeadersCondition>();
-  readonly #byField = new Map<string, FieldIndex>();
-  /** Where each stands in `#byField`. */
-  readonly #places = new Map<Binding, FieldTable>();
+  /** How many fields are asked for under each name. */
+  readonly #names = new Map<string, number>();
+  /** By `keyOf`, the first of a chain. */
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #watches = new Map<Binding, Watch>();
   readonly #unconditional = new Set<Binding>();
+  /** Counts the matches. */
+  #match = 0;
 
   add(binding: Binding): void {
-    const condition = conditionOf(binding.arguments);
-    this.#conditions.set(binding, condition);
-    if (condition.fields.length === 0) {
-      if (condition.all) this.#unconditional.add(binding);
+    const { all, fields } = conditionOf(binding.arguments);
+    if (fields.length === 0) {
+      if (all) this.#unconditional.add(binding);
       return;
     }
-    const places = condition.all ? [this.#leastUsed(condition.fields)] : condition.fields;
-    this.#places.set(binding, places);
-    for (const [name, value] of places) this.#placeOf(name, value).add(binding);
+    const watch: Watch = { binding, wanted: fields.map(([name, value]) => this.#want(name, value)), found: 0 };
+    this.#watches.set(binding, watch);
+    if (all) addTo(leastUsed(watch.wanted), "all", watch);
+    else for (const wanted of watch.wanted) addTo(wanted, "any", watch);
   }
 
   remove(binding: Binding): void {
-    this.#conditions.delete(binding);
     this.#unconditional.delete(binding);
-    for (const [name, value] of this.#places.get(binding) ?? []) this.#leave(name, value, binding);
-    this.#places.delete(binding);
+    const watch = this.#watches.get(binding);
+    if (watch === undefined) return;
+    this.#watches.delete(binding);
+    for (const wanted of watch.wanted) {
+      wanted.any?.delete(watch);
+      wanted.all?.delete(watch);
+      if (--wanted.uses === 0) this.#forget(wanted);
+    }
   }
 
   match(_routingKey: string, headers: FieldTable, found: (destination: Destination) => void): void {
     this.compared = 0;
     for (const binding of this.#unconditional) found(binding.destination);
-    if (this.#byField.size === 0) return;
-    const message = new MessageHeaders(headers);
+    if (this.#names.size === 0) return;
+    this.#match++;
+    const marked = this.#mark(headers);
+    for (const wanted of marked) {
+      this.compared += bindingsAt(wanted);
+      for (const watch of wanted.any ?? []) if (this.#isNew(watch)) found(watch.binding.destination);
+      for (const watch of wanted.all ?? []) if (this.#holds(watch)) found(watch.binding.destination);
+    }
+  }
+
+  /** What is asked for and one of the headers has. */
+  #mark(headers: FieldTable): readonly Wanted[] {
+    const marked: Wanted[] = [];
+    const names = new Set<string>();
     for (const [name, value] of headers) {
-      const index = this.#byField.get(name);
       // Of repeated names the first counts.
-      if (index === undefined || message.find(name) !== value) continue;
-      this.#matchAmong(index.present, message, found);
-      if (index.byValue.size > 0) this.#matchAmong(index.byValue.get(equalityKey(value)), message, found);
+      if (!this.#names.has(name) || names.has(name)) continue;
+      names.add(name);
+      const present = this.#wanted.get(keyOf(name, presence));
+      if (present !== undefined) marked.push(present);
+      const wanted = value.kind === "void" ? null : this.#find(name, value);
+      if (wanted !== null) marked.push(wanted);
     }
+    for (const wanted of marked) wanted.seen = this.#match;
+    return marked;
   }
 
-  #matchAmong(
-    bindings: ReadonlySet<Binding> | undefined,
-    message: MessageHeaders,
-    found: (destination: Destination) => void,
-  ): void {
-    if (bindings === undefined) return;
-    this.compared += bindings.size;
-    for (const binding of bindings) {
-      if (satisfies(this.#conditions.get(binding) as HeadersCondition, message)) found(binding.destination);
+  #isNew(watch: Watch): boolean {
+    if (watch.found === this.#match) return false;
+    watch.found = this.#match;
+    return true;
+  }
+
+  #holds({ wanted }: Watch): boolean {
+    this.compared += wanted.length >>> fieldsPerUnitShift;
+    for (let index = 0; index < wanted.length; index++) {
+      if ((wanted[index] as Wanted).seen !== this.#match) return false;
     }
+    return true;
   }
 
-  /** The field under which the fewest bindings stand by now. */
-  #leastUsed(fields: FieldTable): readonly [name: string, value: FieldValue] {
-    let best = fields[0] as readonly [string, FieldValue];
-    let least = Number.POSITIVE_INFINITY;
-    for (const field of fields) {
-      const index = this.#byField.get(field[0]);
-      const count = index === undefined ? 0 : (bindingsUnder(index, field[1])?.size ?? 0);
-      if (count >= least) continue;
-      best = field;
-      least = count;
-      if (least === 0) break;
+  #want(name: string, value: FieldValue): Wanted {
+    const wanted = this.#find(name, value) ?? this.#enter(name, value);
+    wanted.uses++;
+    return wanted;
+  }
+
+  #find(name: string, value: FieldValue): Wanted | null {
+    let wanted = this.#wanted.get(keyOf(name, value)) ?? null;
+    while (wanted !== null && !sameValue(wanted.value, value)) wanted = wanted.next;
+    return wanted;
+  }
+
+  #enter(name: string, value: FieldValue): Wanted {
+    const key = keyOf(name, value);
+    const next = this.#wanted.get(key) ?? null;
+    const wanted: Wanted = { name, value, uses: 0, seen: 0, any: null, all: null, next };
+    this.#wanted.set(key, wanted);
+    this.#names.set(name, (this.#names.get(name) ?? 0) + 1);
+    return wanted;
+  }
+
+  #forget(wanted: Wanted): void {
+    const { name, value } = wanted;
+    const key = keyOf(name, value);
+    let before = this.#wanted.get(key) as Wanted;
+    if (before === wanted) {
+      if (wanted.next === null) this.#wanted.delete(key);
+      else this.#wanted.set(key, wanted.next);
+    } else {
+      while (before.next !== wanted) before = before.next as Wanted;
+      before.next = wanted.next;
     }
-    return best;
-  }
-
-  #placeOf(name: string, value: FieldValue): Set<Binding> {
-    let index = this.#byField.get(name);
-    if (index === undefined) this.#byField.set(name, (index = { byValue: new Map(), present: new Set() }));
-    const known = bindingsUnder(index, value);
-    if (known !== undefined) return known;
-    const made = new Set<Binding>();
-    index.byValue.set(equalityKey(value), made);
-    return made;
-  }
-
-  #leave(name: string, value: FieldValue, binding: Binding): void {
-    const index = this.#byField.get(name);
-    if (index === undefined) return;
-    const bindings = bindingsUnder(index, value);
-    bindings?.delete(binding);
-    if (bindings?.size === 0 && bindings !== index.present) index.byValue.delete(equalityKey(value));
-    if (index.byValue.size === 0 && index.present.size === 0) this.#byField.delete(name);
+    const uses = (this.#names.get(name) as number) - 1;
+    if (uses === 0) this.#names.delete(name);
+    else this.#names.set(name, uses);
   }
 }
 
-function bindingsUnder(index: FieldIndex, value: FieldValue): Set<Binding> | undefined {
-  return value.kind === "void" ? index.present : index.byValue.get(equalityKey(value));
+/** Asked of a header that only has to be there. */
+const presence: FieldValue = { kind: "void" };
+
+/** A text that names and equal values share. */
+function keyOf(name: string, value: FieldValue): string {
+  return `${name.length}:${name}${value.kind === "void" ? "" : equalityKey(value)}`;
+}
+
+function addTo(wanted: Wanted, place: "any" | "all", watch: Watch): void {
+  const watches = wanted[place];
+  if (watches === null) wanted[place] = new Set([watch]);
+  else watches.add(watch);
+}
+
+function bindingsAt({ any, all }: Wanted): number {
+  return (any?.size ?? 0) + (all?.size ?? 0);
+}
+
+/** The field under which the fewest bindings stand by now. */
+function leastUsed(fields: readonly Wanted[]): Wanted {
+  return fields.reduce((best, field) => (bindingsAt(field) < bindingsAt(best) ? field : best));
 }
