@@ -45,7 +45,7 @@ export interface MqttLimits extends OutboxBounds {
 export const defaultMqttLimits: MqttLimits = {
   ...defaultOutboxBounds,
   packetBytesMax: 16 * 1024 * 1024,
-  connectPacketBytesMax: 64 * 1024,
+  connectPacketBytesMax: 32 * 1024,
   clientIdBytesMax: 1024,
   sessionsMax: 1_000_000,
   subscriptionsPerSessionMax: 100_000,

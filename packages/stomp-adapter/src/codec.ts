@@ -6,7 +6,8 @@ import {
   Tab,
   type TurnBudget,
 } from "@jackalope/core/adapter";
-import { FrameHead, type HeadLimits } from "./frame-head.ts";
+import { FrameHead } from "./frame-head.ts";
+import type { HeadLimits } from "./head-limits.ts";
 import { SendTemplate } from "./send-template.ts";
 import { malformed, StompError } from "./stomp-error.ts";
 
@@ -42,8 +43,9 @@ export class FrameDecoder implements GatedDecoder {
   hold: FrameHold | null = null;
   /** The largest body accepted; it grows at login. */
   bodyBytesMax: number;
+  /** Bounds of a head; they grow at login. */
+  limits: HeadLimits;
   readonly #handler: FrameHandler;
-  readonly #limits: HeadLimits;
   readonly #input = new ChunkBuffer();
   /** Where the partial frame's body begins, 0 while its head is not complete. */
   #partialBodyStart = 0;
@@ -54,7 +56,7 @@ export class FrameDecoder implements GatedDecoder {
 
   constructor(bodyBytesMax: number, limits: HeadLimits, handler: FrameHandler) {
     this.bodyBytesMax = bodyBytesMax;
-    this.#limits = limits;
+    this.limits = limits;
     this.#handler = handler;
   }
 
@@ -121,7 +123,7 @@ export class FrameDecoder implements GatedDecoder {
       return true;
     }
     const { head } = this;
-    if (!head.read(chunk, at, chunk.length, this.#limits)) return this.#keepRest(at, -1);
+    if (!head.read(chunk, at, chunk.length, this.limits)) return this.#keepRest(at, -1);
     const bodyEnd = this.#bodyEnd(chunk, head.bodyStart, head.contentLength, head.bodyStart);
     if (bodyEnd < 0) return this.#keepRest(head.bodyStart, head.contentLength);
     input.position = bodyEnd + 1;
@@ -164,7 +166,7 @@ export class FrameDecoder implements GatedDecoder {
     const bodyStart = this.#partialBodyStart;
     if (!this.#completeBody(bodyStart, this.#partialLength)) return false;
     const bytes = this.#bytesOfPartial();
-    head.read(bytes, 0, bytes.length, this.#limits);
+    head.read(bytes, 0, bytes.length, this.limits);
     const bodyEnd = bytes.length - 1;
     if (bytes[bodyEnd] !== 0) throw malformed("no NUL behind the body: content-length is wrong");
     input.endPartial();
@@ -178,9 +180,9 @@ export class FrameDecoder implements GatedDecoder {
     const input = this.#input;
     const available = (input.chunk as Buffer).length - input.position;
     // One byte more than is allowed is enough to be refused for it.
-    const boundBytes = this.#limits.headBytesMax + 1;
+    const boundBytes = this.limits.headBytesMax + 1;
     input.take(Math.min(available, Math.max(boundBytes - input.partialBytes, 1)), boundBytes);
-    if (!this.head.read(this.#bytesOfPartial(), 0, input.partialBytes, this.#limits)) {
+    if (!this.head.read(this.#bytesOfPartial(), 0, input.partialBytes, this.limits)) {
       input.chunk = null;
       return false;
     }

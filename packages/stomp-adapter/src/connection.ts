@@ -2,6 +2,7 @@ import type { Broker, Logger, Outbox } from "@jackalope/core/adapter";
 import { ClientStream, type StreamOwner, type Transport, type TransportListener } from "@jackalope/transport";
 import { FrameDecoder } from "./codec.ts";
 import { writeHeartbeat } from "./frame-writer.ts";
+import { headLimits } from "./head-limits.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
 import type { AnonymousUser, StompLimits } from "./options.ts";
 import { Session } from "./session.ts";
@@ -36,7 +37,11 @@ export class StompConnection implements StreamOwner, HeartbeatHost, TransportLis
     this.transport = transport;
     this.#frameEnds = transport.wantsFrameEnds ? [] : null;
     this.session = new Session(this);
-    this.decoder = new FrameDecoder(limits.loginBodyBytesMax, limits, this.session);
+    this.decoder = new FrameDecoder(
+      limits.loginBodyBytesMax,
+      headLimits(limits, limits.loginHeadBytesMax),
+      this.session,
+    );
     const queuedBytes = (): number => this.session.ownQueueBytes;
     const { decoder } = this;
     this.stream = new ClientStream({ transport, broker, logger, limits, decoder, owner: this, queuedBytes });
@@ -54,6 +59,7 @@ export class StompConnection implements StreamOwner, HeartbeatHost, TransportLis
   established(sendMs: number, receiveMs: number): void {
     const { broker, limits } = this.host;
     this.transport.loggedIn();
+    this.decoder.limits = headLimits(limits, limits.headBytesMax);
     this.decoder.bodyBytesMax = Math.min(limits.bodyBytesMax, broker.limits.messageBytesMax);
     if (sendMs === 0 && receiveMs === 0) return;
     const silenceMsMin = this.transport.kind === "WebSocket" ? limits.webSocketSilenceMsMin : 0;

@@ -1,5 +1,6 @@
 import { foreignProtocol } from "@jackalope/transport";
 import { unescapeText } from "./escaping.ts";
+import type { HeadLimits } from "./head-limits.ts";
 import { malformed, StompError } from "./stomp-error.ts";
 import type { Version } from "./version.ts";
 
@@ -21,14 +22,6 @@ const commands = [
 export type Command = (typeof commands)[number];
 
 const commandBytes = commands.map((command) => Buffer.from(command));
-
-/** Bounds of the part of a frame before its body. */
-export interface HeadLimits {
-  readonly commandBytesMax: number;
-  readonly headersMax: number;
-  readonly headerBytesMax: number;
-  readonly headBytesMax: number;
-}
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;

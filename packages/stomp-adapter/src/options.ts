@@ -13,6 +13,8 @@ export interface StompLimits extends OutboxBounds {
   readonly headBytesMax: number;
   /** Body of a frame. The broker's `messageBytesMax` counts too. */
   readonly bodyBytesMax: number;
+  /** Command and header lines of a frame before the client has logged in. */
+  readonly loginHeadBytesMax: number;
   /** Body of a frame before the client has logged in. */
   readonly loginBodyBytesMax: number;
   /** Subscriptions of one connection. */
@@ -44,7 +46,8 @@ export const defaultStompLimits: StompLimits = {
   headerBytesMax: 16 * 1024,
   headBytesMax: 64 * 1024,
   bodyBytesMax: 4 * 1024 * 1024,
-  loginBodyBytesMax: 64 * 1024,
+  loginHeadBytesMax: 20 * 1024,
+  loginBodyBytesMax: 12 * 1024,
   subscriptionsMax: 10_000,
   transactionsMax: 64,
   replyQueuesMax: 1000,

@@ -1,5 +1,6 @@
 import { type RefuserOptions, RefusingListeners, type WebSocketRefuser, webSocketRefuser } from "@jackalope/transport";
 import { FrameDecoder } from "./codec.ts";
+import { headLimits } from "./head-limits.ts";
 import { frameText } from "./frame-writer.ts";
 import { defaultStompLimits } from "./options.ts";
 import { versionList } from "./version.ts";
@@ -17,7 +18,10 @@ export function createStompRefuser(options: RefuserOptions): WebSocketRefuser {
         client.say(errorFrame(options.reason()));
         client.finish();
       };
-      const decoder = new FrameDecoder(limits.loginBodyBytesMax, limits, { onFrame: refuse, onRepeatedSend: refuse });
+      const decoder = new FrameDecoder(limits.loginBodyBytesMax, headLimits(limits, limits.loginHeadBytesMax), {
+        onFrame: refuse,
+        onRepeatedSend: refuse,
+      });
       return (chunk) => {
         decoder.push(chunk);
         try {

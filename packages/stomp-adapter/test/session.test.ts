@@ -116,7 +116,7 @@ describe("CONNECT", () => {
     });
     const early = await fixture.socket();
     early.send("CONNECT\ncontent-length:70000\n\n");
-    expect((await errorOf(early)).text).toBe("a body of more than 65536 bytes is not accepted");
+    expect((await errorOf(early)).text).toBe("a body of more than 12288 bytes is not accepted");
   });
 });
 

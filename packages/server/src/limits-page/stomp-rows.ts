@@ -11,6 +11,7 @@ export const stompRows: LimitRows<StompLimits> = {
     counts: "body of a frame; `max-message-size` counts too",
     atBound: error,
   },
+  loginHeadBytesMax: { counts: "command and header lines of a frame before login", atBound: error },
   loginBodyBytesMax: { counts: "body of a frame before login", atBound: error },
   commandBytesMax: { counts: "command line of a frame", atBound: error },
   headersMax: { counts: "header lines of a frame", atBound: error },
