@@ -108,7 +108,8 @@ export class Broker implements BrokerParts {
     this.topologyAccounts = new TopologyAccounts(this.limits, this.alarms);
     this.store = new Store(options.storage, options.spillArea ?? null, this);
     this.store.ownership.onCertain = () => {
-      for (const host of this.#virtualHosts.values()) for (const queue of host.queues.values()) queue.resume();
+      const resuming = inSlices(this.turn, this.#resumingQueues());
+      if (resuming instanceof Promise) this.containment.watch("background", resuming);
     };
     this.users = new UserDirectory(this.store, this.logger, {
       loopbackUsers: options.loopbackUsers ?? [guest.name],
@@ -269,6 +270,15 @@ export class Broker implements BrokerParts {
     await this.store.spillArea?.close();
     await this.store.engine.close();
     this.clock.close();
+  }
+
+  *#resumingQueues(): Generator<void, void> {
+    for (const host of this.#virtualHosts.values()) {
+      for (const queue of host.queues.values()) {
+        this.containment.run("delivery", () => queue.resume());
+        yield;
+      }
+    }
   }
 
   #endConnections(ends: (connection: ClientConnection) => boolean, reason: string): void {

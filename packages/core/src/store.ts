@@ -2,6 +2,7 @@ import type { Alarms } from "./alarms.ts";
 import type { Clock } from "./clock.ts";
 import type { Containment } from "./containment.ts";
 import type { Deadline } from "./deadline.ts";
+import { DurabilityPromises } from "./durability-promises.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
@@ -30,11 +31,6 @@ export interface StoreParts {
 
 /** What a publisher waits for. */
 export type PublisherHold = "store" | "spill";
-
-interface PendingPromise {
-  readonly lsn: Lsn;
-  readonly resolve: () => void;
-}
 
 /** Message bytes after which a flush does not wait for the end of the turn. */
 const flushBytes = 64 * 1024;
@@ -65,7 +61,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   readonly #alarms: Alarms;
   readonly #logger: Logger;
   readonly #waiters = new Set<DurabilityWaiter>();
-  readonly #promises: PendingPromise[] = [];
+  readonly #promises: DurabilityPromises;
   readonly #held = new Map<() => void, PublisherHold>();
   #flushAsked = false;
   /** Something was handed to the engine since a publisher was last looked at. */
@@ -90,6 +86,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
     this.clock = parts.clock;
     this.containment = parts.containment;
     this.#turn = parts.turn;
+    this.#promises = new DurabilityPromises(parts.turn);
     this.#alarms = parts.alarms;
     this.#logger = parts.logger;
     this.ownership = new Ownership(parts.clock, parts.turn, parts.logger, parts.containment);
@@ -203,7 +200,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   /** Resolves when everything up to `lsn` is durable. For topology and transactions, never for a message. */
   whenDurable(lsn: Lsn): Promise<void> {
     if (lsn <= this.engine.durable) return Promise.resolve();
-    return new Promise((resolve) => this.#promises.push({ lsn, resolve }));
+    return this.#promises.add(lsn);
   }
 
   /** Calls `waiter` at every move of the watermark until `ignore`. */
@@ -249,10 +246,7 @@ export class Store implements StorageListener, SpillListener, TurnTask {
   durable(): void {
     const durable = this.engine.durable;
     for (const waiter of this.#waiters) this.#tell(waiter, durable);
-    const promises = this.#promises;
-    let done = 0;
-    while (done < promises.length && (promises[done] as PendingPromise).lsn <= durable) promises[done++]?.resolve();
-    if (done > 0) promises.splice(0, done);
+    this.#promises.advanced(durable);
     this.#freeHeld();
   }
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Deadline } from "../src/deadline.ts";
 import { Outbox, type OutboxTarget } from "../src/outbox.ts";
 import type { QueueSpec } from "../src/queue/queue.ts";
+import { HurriedClock } from "./fixture/hurried-clock.ts";
 import { KeepingStorage } from "./fixture/keeping-storage.ts";
 import { TestBroker, type TestChannel, until } from "./fixture/test-broker.ts";
 
@@ -163,6 +164,39 @@ describe("queues that store", () => {
     expect([channel.drain("dead"), channel.sink.takeBodies()]).toEqual([["rejected", "failed"], []]);
     broker.broker.turn.end();
     expect(storage.disk.unsettled).toBe(0);
+  });
+
+  test("dead-letter very many that had to wait turn by turn, and what dies meanwhile behind them", async () => {
+    const longMs = 1e9;
+    const hurried = new HurriedClock();
+    storage = new KeepingStorage();
+    broker = await TestBroker.open({ storage, clock: hurried });
+    channel = broker.channel();
+    storage.owned(new Deadline(hurried, longMs));
+    await broker.exchange("dlx", "fanout");
+    const dead = await broker.queue("dead", {}, fleeting);
+    await broker.bind("dlx", "dead");
+    await broker.queue("q", { "x-dead-letter-exchange": "dlx" });
+    channel.consume("q");
+    const bodies = Array.from({ length: 2000 }, (_, index) => `m${index}`);
+    for (const body of bodies) channel.publish("", "q", body, persistent);
+    for (let turns = 0; channel.channel.unackedCount < bodies.length; turns++) {
+      expect(turns).toBeLessThan(1000);
+      broker.endTurn();
+    }
+    const tags = channel.sink.seen.splice(0).map(({ tag }) => tag);
+    hurried.advance(longMs);
+    for (const tag of tags.slice(0, -1)) channel.channel.reject(tag, false, false, "reject");
+    storage.owned(new Deadline(hurried, longMs));
+    channel.channel.reject(tags.at(-1) ?? 0, false, false, "reject");
+    let longest = dead.readyCount;
+    for (let turns = 0, before = longest; dead.readyCount < bodies.length; turns++, before = dead.readyCount) {
+      expect(turns).toBeLessThan(1000);
+      broker.endTurn();
+      longest = Math.max(longest, dead.readyCount - before);
+    }
+    expect(longest).toBeLessThan(600);
+    expect(channel.drain("dead")).toEqual(bodies);
   });
 
   test("serve consumers with filters after the renewal as before", async () => {

@@ -333,6 +333,7 @@ export class Queue implements FilteredQueue, ExpiringQueue, BoundedQueue, Fetche
   takeTurn(): void {
     this.#waitsForTurn = false;
     if (this.deleted) return;
+    this.#deaths.resume();
     this.bounds.dropOver();
     this.dispatch();
     this.expiry.finish();
