@@ -16,6 +16,7 @@ import { Publishing } from "./publishing.ts";
 import type { Queue, QueueSpec } from "./queue/queue.ts";
 import type { QueueOwner } from "./queue/queue-host.ts";
 import { stopReasons } from "./stop-reasons.ts";
+import { lockedQueue, requireNamed, requireUnreserved, reservedQueue } from "./topology-refusals.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** Who connected, how, and how to end it. */
@@ -377,24 +378,4 @@ export class ClientConnection implements QueueOwner {
       throw new BrokerError("access-refused", text);
     }
   }
-}
-
-function lockedQueue(queue: Queue): BrokerError {
-  const text = `cannot obtain exclusive access to locked ${queue.title}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`;
-  return new BrokerError("resource-locked", text);
-}
-
-function reservedQueue(queue: Queue): BrokerError {
-  const text = `cannot obtain access to ${queue.title}: it belongs to the session or durable subscription of another user`;
-  return new BrokerError("resource-locked", text);
-}
-
-/** The default exchange cannot be declared, bound or deleted. */
-function requireNamed(exchange: string): void {
-  if (exchange === "") throw new BrokerError("access-refused", "operation not permitted on the default exchange");
-}
-
-function requireUnreserved(kind: "queue" | "exchange", name: string): void {
-  if (!name.startsWith("amq.")) return;
-  throw new BrokerError("access-refused", `${kind} name '${name}' contains reserved prefix 'amq.*'`);
 }
