@@ -87,6 +87,11 @@ export class ClientConnection implements QueueOwner {
     return this.#channels;
   }
 
+  /** True from the moment on in which its end begins. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   openChannel(sink: ChannelSink): Channel {
     // The first is as free as the connection.
     if (this.#channels.size > 0) this.payer.admit(channelBytes, "cannot open a channel");
@@ -297,12 +302,13 @@ export class ClientConnection implements QueueOwner {
   }
 
   *#ending(): Generator<void | Promise<unknown>, void> {
-    for (const channel of this.#channels) {
-      yield channel.close()?.over;
-    }
+    // What publishers still have under way for queues that nobody else may use would only be more to remove.
     for (const queue of this.#exclusiveQueues) {
       this.virtualHost.topology.removeQueue(queue);
       yield;
+    }
+    for (const channel of this.#channels) {
+      yield channel.close()?.over;
     }
     this.publishing.forget();
     this.payer.close();

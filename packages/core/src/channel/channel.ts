@@ -310,7 +310,8 @@ export class Channel {
 
   /** The queue of a consumer is gone; the client may have cancelled in the meantime. */
   queueDeleted(consumer: Consumer): void {
-    if (this.#consumers.forget(consumer) && !this.#closed) this.sink.cancelled(consumer);
+    const forgotten = this.#consumers.forget(consumer);
+    if (forgotten && !this.#closed && !this.connection.closed) this.sink.cancelled(consumer);
   }
 
   #requireTransaction(): Transaction {

@@ -119,6 +119,25 @@ describe("a connection with very many consumers", () => {
     expect(survivor.sink.bodies).toHaveLength(count);
   });
 
+  test("takes its exclusive queues first: nothing more comes to them, and nobody is told who has gone", async () => {
+    const { broker } = await openBroker();
+    const client = broker.connect();
+    const spec = { durable: false, exclusive: true, autoDelete: false, arguments: [] };
+    const queue = await client.declareQueue("mine", spec);
+    const channel = broker.channel(client);
+    deliverAll(broker, channel, "mine");
+    const closing = client.close();
+    expect(closing).not.toBeNull();
+    expect(queue.deleted).toBe(true);
+    expect(channel.channel.unackedCount).toBeGreaterThan(0);
+    broker.channel().publish("", "mine", "late");
+    await broker.broker.turn.finishActs();
+    await closing?.over;
+    expect([queue.readyCount, queue.unackedCount, queue.consumerCount]).toEqual([0, 0, 0]);
+    expect(channel.sink.events.filter((event) => event.startsWith("cancel"))).toEqual([]);
+    expect(broker.broker.store.messageBytes).toBe(0);
+  });
+
   test("a channel that is full or paused keeps its consumers out of the round, and all come back", async () => {
     for (const clock of [new FakeClock(), new HurriedClock()]) {
       const broker = await TestBroker.open({ clock });
