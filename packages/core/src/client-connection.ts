@@ -32,6 +32,8 @@ export interface ConnectionOptions {
   readonly clientId?: string;
   /** The broker wants the connection gone: shutdown, its virtual host deleted, closed by an operator. */
   readonly onClose: (reason: string) => void;
+  /** The server's own: what it defines is not refused while memory is low. Default false. */
+  readonly isSystem?: boolean;
   /** Stops and frees the reading of what the client sends; without it nothing that it sends waits. */
   readonly wire?: StoppedWire;
 }
@@ -73,7 +75,12 @@ export class ClientConnection implements QueueOwner {
     this.options = options;
     this.user = options.user;
     this.origin = broker.addsOrigin ? originHeaders(options) : null;
-    this.payer = broker.topologyAccounts.connectionPayer(virtualHost.name, options.user.name, options.name);
+    this.payer = broker.topologyAccounts.connectionPayer(
+      virtualHost.name,
+      options.user.name,
+      options.name,
+      options.isSystem,
+    );
     // Counted and not asked about: somebody must be able to come and make room. `connectionsMax` bounds them.
     this.payer.add(connectionBytes);
     this.publishing = new Publishing(this.payer, virtualHost, options.user, options.clientId ?? "");

@@ -16,12 +16,13 @@ const reservedShare = 1 / 8;
 export class Payer {
   /** "" where nobody knows who made it. */
   readonly userName: string;
-  readonly #alarms: Alarms;
+  readonly #alarms: Alarms | null;
   /** The connection's own first, where there is one. */
   readonly #accounts: readonly ByteAccount[];
   #closed = false;
 
-  constructor(userName: string, alarms: Alarms, accounts: readonly ByteAccount[]) {
+  /** Without alarms its definitions are asked for room alone. */
+  constructor(userName: string, alarms: Alarms | null, accounts: readonly ByteAccount[]) {
     this.userName = userName;
     this.#alarms = alarms;
     this.#accounts = accounts;
@@ -34,7 +35,7 @@ export class Payer {
 
   /** Throws quota-exceeded, saying that `what` is refused, while memory is low and where an account has no room. */
   admitDefinition(bytes: number, what: string): void {
-    if (this.#alarms.isOn("memory")) throw new BrokerError("quota-exceeded", `${what}: memory is low`);
+    if (this.#alarms?.isOn("memory")) throw new BrokerError("quota-exceeded", `${what}: memory is low`);
     for (const account of this.#accounts) {
       if (account.bytes + bytes > account.bytesMax * (1 - reservedShare)) throw full(account, what);
     }

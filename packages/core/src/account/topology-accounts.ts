@@ -47,10 +47,10 @@ export class TopologyAccounts {
     return payer;
   }
 
-  /** Who pays for what ends with a connection. */
-  connectionPayer(virtualHost: string, user: string, connection: string): Payer {
+  /** Who pays for what ends with a connection; a system's is not refused while memory is low. */
+  connectionPayer(virtualHost: string, user: string, connection: string, isSystem = false): Payer {
     const own = new ByteAccount(`connection '${connection}'`, this.#limits.connectionTopologyBytesMax);
-    return new Payer(user, this.#alarms, [own, ...this.#shared(virtualHost, user)]);
+    return new Payer(user, isSystem ? null : this.#alarms, [own, ...this.#shared(virtualHost, user)]);
   }
 
   /** A virtual host is gone, and all that was in it. */

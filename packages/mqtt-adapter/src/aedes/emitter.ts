@@ -62,16 +62,19 @@ export class AedesEmitter {
     this.#publisherOf = options.publisherOf ?? (() => null);
     this.#connection = connectSystem(broker, options.virtualHost ?? defaultVirtualHost, () => this.#end());
     this.#host = this.#connection.virtualHost;
-    if (open.has(this.#host)) {
-      this.#connection.close();
-      throw new Error(`virtual host '${this.#host.name}' has an emitter already`);
-    }
-    open.set(this.#host, this);
     const limits = aedesLimits(options.limits);
     this.#incoming = new IncomingMessages(this.#host);
     const onMessage = (message: Message, done: () => void): void => this.#receive(message, done);
     const parts = { connection: this.#connection, exchange, concurrency, limits, onMessage };
-    this.#inbox = new Inbox({ ...parts, onLost: () => this.#end() });
+    try {
+      if (open.has(this.#host)) throw new Error(`virtual host '${this.#host.name}' has an emitter already`);
+      this.#inbox = new Inbox({ ...parts, onLost: () => this.#end() });
+    } catch (error) {
+      // Nothing of it may stay: the next attempt may find it better.
+      this.#connection.close();
+      throw error;
+    }
+    open.set(this.#host, this);
     this.#publisher = new CorePublisher(exchange, this.#inbox.queue);
     watchStoredFilters(this.#host, this.#inbox);
   }

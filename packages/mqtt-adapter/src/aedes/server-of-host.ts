@@ -67,7 +67,12 @@ export class HostServer {
     aedes.on("error" as "clientError", (error: unknown) => {
       logger.error({ virtualHost, reason: String(error) }, "the aedes server failed");
     });
-    await aedes.listen();
+    try {
+      await aedes.listen();
+    } catch (error) {
+      mq.close();
+      throw error;
+    }
     this.#aedes = aedes;
   }
 
@@ -127,7 +132,10 @@ export class HostServer {
   #subscribeRefusal(client: Client, filter: string): Error | null {
     const own = connectionOf(client).client;
     if (own === null) return new Error("the client is not connected");
-    const reason = subscriptionRefusal(own, this.#options.exchange, client.id, filter);
+    const memoryIsLow = this.#options.broker.alarms.isOn("memory");
+    const reason = memoryIsLow
+      ? "the subscription is not taken: memory is low"
+      : subscriptionRefusal(own, this.#options.exchange, client.id, filter);
     if (reason === null) return null;
     const refusal = new Error(reason);
     this.#warn(own, filter, refusal, "subscription refused");

@@ -11,5 +11,6 @@ const everything = { configure: ".*", write: ".*", read: ".*" };
 export function connectSystem(broker: Broker, virtualHost: string, onClose: () => void): ClientConnection {
   const user = new User("aedes", "", []);
   user.setPermissions(virtualHost, everything);
-  return broker.openConnection({ virtualHost, user, name: "aedes", protocol: "aedes", peer: "local", onClose });
+  const facts = { name: "aedes", protocol: "aedes", peer: "local", isSystem: true };
+  return broker.openConnection({ virtualHost, user, ...facts, onClose });
 }

@@ -1,4 +1,4 @@
-import { Broker, type LogFields, MemoryStorage } from "@jackalope/core";
+import { Broker, type BrokerOptions, type LogFields, MemoryStorage } from "@jackalope/core";
 import {
   type Channel,
   type ChannelSink,
@@ -35,12 +35,14 @@ export interface TestBroker {
 export async function openBroker(
   storage: StorageEngine = new MemoryStorage(),
   addsOrigin = false,
+  limits: BrokerOptions["limits"] = {},
 ): Promise<TestBroker> {
   const log: string[] = [];
   const keep = (fields: LogFields, text: string): void => {
     log.push(`${text}: ${Object.values(fields).map(String).join(" ")}`);
   };
-  const broker = await Broker.open({ storage, addsOrigin, logger: { debug() {}, info() {}, warn: keep, error: keep } });
+  const logger = { debug() {}, info() {}, warn: keep, error: keep };
+  const broker = await Broker.open({ storage, addsOrigin, limits, logger });
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => (closing ??= broker.close());
   afterTest(close);

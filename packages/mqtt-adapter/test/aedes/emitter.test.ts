@@ -269,3 +269,23 @@ describe("an emitter", () => {
     expect(broker.connections.size).toBe(0);
   });
 });
+
+describe("an emitter", () => {
+  it("is made while memory is low, and hears others", async () => {
+    const { broker } = await openBroker();
+    broker.alarms.set("memory", "test", true);
+    const emitter = createAedesEmitter({ broker });
+    afterTest(() => void emitter.close());
+    const heard = heardBy(emitter, "a/#");
+    new CoreClient(broker).publish("a.b", "x");
+    await until(() => heard.length === 1);
+  });
+
+  it("that could not be made leaves nothing", async () => {
+    const { broker, log } = await openBroker(undefined, false, { queuesPerVirtualHostMax: 0 });
+    for (let attempt = 0; attempt < 2; attempt++) expect(() => createAedesEmitter({ broker })).toThrow("queue limit");
+    expect([...broker.connections]).toEqual([]);
+    await broker.close();
+    expect(log).toEqual([]);
+  });
+});
