@@ -52,17 +52,21 @@ export class Transaction {
    */
   publish(route: Route, message: Message, mandatory: boolean, extraRoutes: readonly Route[] | undefined): void {
     this.#bytes += message.memoryBytes;
-    const { transactionOperationsMax, transactionBytesMax } = this.#limits;
-    if (this.#publishes.length >= transactionOperationsMax || this.#bytes > transactionBytesMax) {
-      throw new BrokerError("resource-error", "transaction is larger than the broker allows");
-    }
+    if (this.#isFull() || this.#bytes > this.#limits.transactionBytesMax) throw tooLarge();
     this.#tab.admit(bufferedPublishBytes + message.memoryBytes, "the transaction takes no more");
     message.own();
     this.#publishes.push({ route, message, mandatory, extraRoutes });
   }
 
-  /** Buffers a settlement; the entry has left the channel's ledger and waits here. */
+  /**
+   * Buffers a settlement; the entry has left the channel's ledger and waits here. Throws resource-error beyond
+   * `transactionOperationsMax`: then it is out again.
+   */
   settle(settlements: Settlements, tag: number, entry: QueueEntry, kind: SettlementKind): void {
+    if (this.#isFull()) {
+      settlements.restore(tag, entry);
+      throw tooLarge();
+    }
     this.#tab.add(bufferedSettlementBytes);
     this.#settlements.push({ settlements, tag, entry, kind });
   }
@@ -110,6 +114,10 @@ export class Transaction {
     for (const { settlements, tag, entry } of this.#takeSettlements()) settlements.restore(tag, entry);
   }
 
+  #isFull(): boolean {
+    return this.#publishes.length + this.#settlements.length >= this.#limits.transactionOperationsMax;
+  }
+
   #takePublishes(): readonly BufferedPublish[] {
     const publishes = this.#publishes;
     this.#publishes = [];
@@ -123,4 +131,8 @@ export class Transaction {
     this.#tab.settle();
     return settlements;
   }
+}
+
+function tooLarge(): BrokerError {
+  return new BrokerError("resource-error", "transaction is larger than the broker allows");
 }

@@ -1,3 +1,4 @@
+import { inBackgroundSlices } from "../long-act.ts";
 import type { DeathReason } from "./dead-letter.ts";
 import type { Queue } from "./queue.ts";
 import type { QueueEntry } from "./queue-entry.ts";
@@ -61,7 +62,8 @@ export class Deaths {
 
   /** The queue is gone, and they with it. */
   end(): void {
-    for (const { entry } of this.#postponed.slice(this.#resumed)) this.#queue.settle(entry);
+    const ended = inBackgroundSlices(this.#host.turn, settling(this.#queue, this.#postponed.slice(this.#resumed)));
+    if (ended instanceof Promise) this.#host.store.containment.watch("dead-letter", ended);
     this.#forget();
   }
 
@@ -69,5 +71,12 @@ export class Deaths {
     if (this.#postponed.length === 0) return;
     this.#postponed = [];
     this.#resumed = 0;
+  }
+}
+
+function* settling(queue: Queue, deaths: readonly PostponedDeath[]): Generator<void, void> {
+  for (const { entry } of deaths) {
+    queue.settle(entry);
+    yield;
   }
 }

@@ -211,6 +211,17 @@ describe("transactions", () => {
     many.publish("", "q", "2");
     expect(await refusal(() => many.publish("", "q", "3"))).toMatch(/^resource-error: /);
     expect(await refusal(() => large.publish("", "q", "x".repeat(101)))).toMatch(/^resource-error: /);
+    const reader = small.channel();
+    for (const body of ["a", "b", "c"]) reader.publish("", "q", body);
+    small.endTurn();
+    reader.consume("q");
+    reader.channel.txSelect();
+    reader.publish("", "q", "d");
+    // Publishes and acknowledgements count together; what did not fit is unacknowledged as before.
+    expect(await refusal(() => reader.channel.ack(0, true))).toMatch(/^resource-error: /);
+    expect(reader.channel.unackedCount).toBe(2);
+    reader.channel.close();
+    expect(small.channel().drain("q")).toEqual(["a", "b", "c"]);
   });
 });
 
