@@ -1,6 +1,6 @@
 import type { Outbox } from "./outbox.ts";
 import { stopReasons } from "./stop-reasons.ts";
-import type { TurnBudget } from "./turn-budget.ts";
+import { endlessBudget, type TurnBudget } from "./turn-budget.ts";
 import type { Turn, TurnWaiter } from "./turn.ts";
 
 /** Cuts bytes into frames, and hands them to its session. */
@@ -141,6 +141,20 @@ export class ReadGate implements TurnWaiter {
   failed(error: unknown): void {
     this.#decoding = false;
     this.#owner.failed(error);
+  }
+
+  /** The stream is over: hands on what came before its end, whatever stops it and however long it takes. */
+  handleRest(): void {
+    const decoder = this.#decoder;
+    while (!this.#ended && (decoder.hasRest || this.#chunks.length > 0)) {
+      decoder.stopped = false;
+      if (!decoder.hasRest) decoder.push(this.#chunks.shift() as Buffer);
+      try {
+        decoder.run(endlessBudget);
+      } catch (error) {
+        this.#owner.failed(error);
+      }
+    }
   }
 
   /** Forgets what waits: after an error in the stream nothing in it can be trusted. */

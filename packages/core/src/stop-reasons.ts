@@ -10,4 +10,6 @@ export const stopReasons = {
   outbox: 8,
   /** A message of the client's is still on its way to very many queues. */
   fanOut: 16,
+  /** The protocol's engine is not ours, and is still busy with what it was given. */
+  engine: 32,
 } as const;

@@ -1,6 +1,5 @@
 import type { FrameKind, PublisherThrottle } from "@jackalope/core/adapter";
 import type { PacketHold } from "./codec.ts";
-import type { MqttConnection } from "./connection.ts";
 import { packetTypes } from "./packet-types.ts";
 
 /** What an alarm makes of each packet; what is not here waits behind a publish. */
@@ -14,14 +13,22 @@ const packetKinds: ReadonlyMap<number, FrameKind> = new Map([
   [packetTypes.disconnect, "last"],
 ]);
 
+/** The connection whose packets are held. */
+export interface HeldWire {
+  /** Who shows its packets. */
+  readonly decoder: { hold: PacketHold | null };
+  /** Publishes of the client wait for the end of an alarm, or do so no more. */
+  holding(holds: boolean): void;
+}
+
 /** Shows packets to the throttle during an alarm, all in one order. */
 export class AlarmHold implements PacketHold {
-  readonly #wire: MqttConnection;
+  readonly #wire: HeldWire;
   #throttle: PublisherThrottle | null = null;
   /** The reason code of a DISCONNECT that is held, null where there is none. */
   goodbye: number | null = null;
 
-  constructor(wire: MqttConnection) {
+  constructor(wire: HeldWire) {
     this.#wire = wire;
   }
 

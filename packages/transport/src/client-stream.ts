@@ -111,6 +111,11 @@ export class ClientStream implements OutboxTarget {
     this.#gate.unread(bytes);
   }
 
+  /** The transport is closed: hands on what came before. Call `closed` next. */
+  handleRest(): void {
+    this.#gate.handleRest();
+  }
+
   /** As `Transport.putBack`, for the last bytes that were taken. */
   putBack(bytes: Buffer): boolean {
     return this.#transport.putBack(bytes);

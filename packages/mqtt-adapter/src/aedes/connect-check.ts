@@ -3,6 +3,18 @@ import type { MqttLimits } from "../options.ts";
 import type { ConnectPacket } from "../rare-packets.ts";
 import { reasonCodes } from "../reason-codes.ts";
 
+/** A CONNECT without its keep alive, which is watched here: aedes knows nothing of clients whose packets wait. A copy. */
+export function withoutKeepAlive(connect: Buffer): Buffer {
+  const bytes = Buffer.from(connect);
+  let nameAt = 1;
+  while ((bytes[nameAt] as number) > 0x7f) nameAt++;
+  nameAt++;
+  // Level and flags are between them.
+  const keepAliveAt = nameAt + 2 + bytes.readUInt16BE(nameAt) + 2;
+  bytes.writeUInt16BE(0, keepAliveAt);
+  return bytes;
+}
+
 /** What aedes would take and must not. Throws MqttError. */
 export function checkConnectForAedes(packet: ConnectPacket, limits: MqttLimits): void {
   const { clientId, clean, protocolVersion } = packet;

@@ -1,14 +1,26 @@
-import { type ClientConnection, ConnectionLog, type Logger, type Timer } from "@jackalope/core/adapter";
-import type { Transport, TransportListener } from "@jackalope/transport";
+import {
+  BrokerError,
+  type ClientConnection,
+  type Logger,
+  PublisherThrottle,
+  stopReasons,
+} from "@jackalope/core/adapter";
+import { ClientStream, type StreamOwner, type Transport, type TransportListener } from "@jackalope/transport";
+import { AlarmHold, type HeldWire } from "../alarm-hold.ts";
+import { brokerRefusal } from "../broker-refusal.ts";
+import { type ClientIdentity, identifyClient, type LoginTerms, openClient, protocolNames } from "../client-identity.ts";
 import { PacketDecoder, type PacketHandler } from "../codec.ts";
+import { connackOf } from "../connack.ts";
+import { KeepAlive } from "../keep-alive.ts";
 import { MqttError } from "../mqtt-error.ts";
+import { type MqttLimits, packetBytesMax } from "../options.ts";
+import { writePacket } from "../packet-writer.ts";
 import type { PublishPacket } from "../publish-packet.ts";
 import { type ConnectPacket, encodePacket, type RarePacket } from "../rare-packets.ts";
-import { connectReturnCode, reasonCodes } from "../reason-codes.ts";
+import { reasonCodes } from "../reason-codes.ts";
 import { checkTopicName } from "../topic-rules.ts";
-import { type ClientIdentity, identifyClient, type LoginTerms, openClient, protocolNames } from "../client-identity.ts";
-import { type MqttLimits, packetBytesMax } from "../options.ts";
-import { checkConnectForAedes } from "./connect-check.ts";
+import { checkConnectForAedes, withoutKeepAlive } from "./connect-check.ts";
+import { PacketRelay, type RelayTarget } from "./packet-relay.ts";
 import { TransportStream } from "./transport-stream.ts";
 
 /** What all connections of an adapter share. */
@@ -20,146 +32,191 @@ export interface ConnectionHost extends LoginTerms {
   serve(stream: TransportStream, virtualHost: string): Promise<void>;
 }
 
-/** Pieces in which what comes during the login is kept. */
-const heldChunksMax = 16;
-
 type Phase = "connecting" | "authenticating" | "serving" | "ended";
 
 /**
- * One client of the aedes engine. Its bytes go through the same decoder as those of the native engine, which checks and
- * bounds them, and on to aedes; CONNECT is read here, as the virtual host, and with it the server, depends on it.
+ * One client of the aedes engine. Its bytes go through the same gate and decoder as those of the native engine, which
+ * check and bound them, and on to aedes packet by packet; CONNECT is read here, as the virtual host, and with it the
+ * server, depends on it.
  *
  *     connecting -> authenticating -> serving -> ended
  *         |               |-------- refused -----> |
  *         |------- no CONNECT, not in time ------> |
  */
-export class AedesConnection implements TransportListener, PacketHandler {
+export class AedesConnection implements TransportListener, StreamOwner, PacketHandler, HeldWire, RelayTarget {
   readonly host: ConnectionHost;
-  /** `address:port` of the client. */
-  readonly peer: string;
   /** The core's side of the client, null before aedes has asked for it. */
   client: ClientConnection | null = null;
   /** The topic of the will in CONNECT, null where there is none. */
   willTopic: string | null = null;
   /** aedes has finished with the client. */
   onGone: () => void = () => undefined;
-  readonly #log: ConnectionLog;
+  /** Shows packets to the alarm's hold, and to aedes those that it lets through. */
+  readonly decoder: PacketRelay;
+  readonly #transport: Transport;
+  readonly #wire: ClientStream;
+  readonly #decoder: PacketDecoder;
   #phase: Phase = "connecting";
   #identity: ClientIdentity | null = null;
-  readonly #transport: Transport;
-  readonly #decoder: PacketDecoder;
+  /** Where aedes reads. */
   #stream: TransportStream | null = null;
-  /** What came before aedes has the connection. */
-  #held: Buffer[] = [];
-  #timer: Timer | null = null;
+  #keepAlive: KeepAlive | null = null;
+  #hold: AlarmHold | null = null;
+  /** There is one as soon as the client has published, or an alarm is on. */
+  #throttle: PublisherThrottle | null = null;
   /** There is a PUBLISH in the bytes at hand. */
   #published = false;
-  /** What came with the first publish of an alarm, and since then. */
-  #blocked: Buffer[] = [];
-  #streamFull = false;
-  #paused = false;
 
   constructor(transport: Transport, host: ConnectionHost) {
+    const { broker, logger, limits } = host;
     this.host = host;
     this.#transport = transport;
-    this.peer = `${transport.remoteAddress}:${transport.remotePort}`;
-    const { broker, logger } = host;
-    this.#log = new ConnectionLog({ broker, logger, peer: this.peer, remoteAddress: transport.remoteAddress });
-    this.#decoder = new PacketDecoder(host.limits.connectPacketBytesMax, this);
+    this.decoder = new PacketRelay(broker.turn.budget, this);
+    const decoder = new PacketDecoder(limits.connectPacketBytesMax, this);
+    decoder.hold = this.decoder;
+    this.#decoder = decoder;
+    this.#wire = new ClientStream({ transport, broker, logger, limits, decoder, owner: this });
   }
 
   /** Makes the core's side of the client, once aedes knows what it is called. Throws MqttError. */
   open(clientId: string, onClose: (reason: string) => void): ClientConnection {
     if (this.#identity === null) throw new Error("the client was not identified");
-    const { localAddress, localPort } = this.#transport;
-    const name = `${this.peer} -> ${localAddress}:${localPort}`;
-    this.client = openClient(this.host.broker, this.#identity, { name, peer: this.peer, clientId }, onClose);
+    const { name, peer, log } = this.#wire;
+    this.client = openClient(this.host.broker, this.#identity, { name, peer, clientId, wire: this.#wire }, onClose);
+    this.#decoder.paidBy(this.client.payer);
     const { user, virtualHost, version } = this.#identity;
     const facts = { clientId, user: user.name, virtualHost, version: protocolNames[version] };
-    this.#log.opened({ ...facts, transport: this.#transport.kind }, { engine: "aedes" });
+    log.opened({ ...facts, transport: this.#transport.kind }, { engine: "aedes" });
     return this.client;
   }
 
-  /** The alarms have changed: from its next publish on a client is not read from while one is on. */
+  /** aedes has answered CONNECT: it takes what follows. */
+  admitted(): void {
+    this.throttle();
+    this.#wire.proceed(stopReasons.operation);
+  }
+
+  /** The alarms have changed: while one is on, publishes wait here, and the rest is served. */
   throttle(): void {
-    if (this.host.broker.alarms.blocked || this.#phase !== "serving") return;
-    for (const chunk of this.#blocked) if (this.#stream?.push(chunk) === false) this.#streamFull = true;
-    this.#blocked = [];
-    this.#applyPause();
+    if (this.#phase !== "serving") return;
+    if (this.#throttle !== null || this.host.broker.alarms.blocked) this.#throttled.look();
   }
 
   /** Ends the connection at once. */
   destroy(): void {
-    this.#transport.destroy();
+    this.#wire.destroy();
   }
 
   /** aedes has room for more. */
   streamWants(): void {
-    this.#streamFull = false;
-    this.#applyPause();
+    // Not at once: aedes reads from inside of its parser, which must not meet what comes next there.
+    process.nextTick(() => this.#wire.proceed(stopReasons.engine));
+  }
+
+  // RelayTarget
+
+  take(packets: Buffer): void {
+    if (this.#phase !== "serving") return;
+    this.#stream?.push(packets);
+    this.#wire.stop(stopReasons.engine);
+  }
+
+  // HeldWire
+
+  holding(holds: boolean): void {
+    this.#keepAlive?.holding(holds);
+  }
+
+  // StreamOwner
+
+  failed(error: unknown): void {
+    this.#refuse(error);
+  }
+
+  chunkEnded(drained: boolean): void {
+    this.decoder.flush();
+    if (drained && !this.#decoder.stopped) this.#decoder.release();
+    if (!this.#published || this.#phase !== "serving") return;
+    this.#published = false;
+    this.#throttled.published();
+  }
+
+  listening(listens: boolean): void {
+    this.#keepAlive?.listening(listens);
+  }
+
+  /** What aedes writes does not go through the outbox. */
+  pressure(): void {}
+
+  sending(): null {
+    return null;
+  }
+
+  ended(): void {
+    this.#keepAlive?.stop();
   }
 
   // TransportListener
 
   onData(chunk: Buffer): void {
-    if (this.#phase === "ended") return;
-    this.#decoder.push(chunk);
-    if (this.#stream === null) this.#hold(chunk);
-    this.#published = false;
-    if (!this.#decode() || this.#stream === null) return;
-    const blocked = this.#published && this.host.broker.alarms.blocked;
-    if (blocked || this.#blocked.length > 0) this.#blocked.push(chunk);
-    else if (!this.#stream.push(chunk)) this.#streamFull = true;
-    this.#applyPause();
+    if (this.#wire.isEnded) return;
+    if (this.#keepAlive !== null) this.#keepAlive.received = true;
+    this.#wire.push(chunk);
   }
 
   onHandshakeTimeout(): void {
-    this.#log.refused("the login was not over in time (handshake-timeout)");
-    this.destroy();
+    this.#wire.loginTimedOut();
   }
 
   onClose(): void {
-    this.#phase = "ended";
-    this.#log.closed("client", "the stream ended without a goodbye");
-    this.#timer?.cancel();
-    this.#timer = null;
-    this.#held = [];
-    this.#blocked = [];
-    this.#decoder.drop();
     const stream = this.#stream;
-    if (stream === null) return;
-    // What is still to be read may be a DISCONNECT, without which the will is published.
-    stream.push(null);
-    const timer = this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => stream.destroy());
-    stream.once("close", () => timer.cancel());
+    if (this.#phase === "serving" && stream !== null) {
+      // What is still to be read may be a DISCONNECT, without which the will is published.
+      this.#wire.handleRest();
+      this.decoder.flush();
+      // One that is held behind publishes ends the client as well as they end with it.
+      if (this.#hold?.goodbye === reasonCodes.success) stream.push(encodePacket({ cmd: "disconnect" }, 4));
+    }
+    this.#endStream();
+    this.#wire.closed();
   }
 
   // PacketHandler
 
   onPacket(packet: RarePacket): void {
-    if (packet.cmd === "disconnect") this.#log.closed("client", "DISCONNECT");
-    if (packet.cmd !== "connect") return;
-    checkConnectForAedes(packet, this.host.limits);
-    this.#phase = "authenticating";
-    this.#decoder.stopped = true;
-    this.#transport.pause();
-    const login = this.#login(packet).catch((error: unknown) => this.#refuse(error));
-    this.host.broker.containment.watch("session", login, () => this.destroy());
+    if (packet.cmd === "connect") this.#onConnect(packet);
+    else {
+      if (packet.cmd === "disconnect") this.#wire.log.closed("client", "DISCONNECT");
+      this.decoder.pass();
+    }
   }
 
   onPublish(packet: PublishPacket): void {
     this.#published = true;
     checkTopicName(packet.bytes, packet.topicStart, packet.topicEnd);
+    this.decoder.pass();
   }
 
-  onAcknowledgement(): void {}
+  onAcknowledgement(): void {
+    this.decoder.pass();
+  }
 
-  async #login(packet: ConnectPacket): Promise<void> {
+  #onConnect(packet: ConnectPacket): void {
+    checkConnectForAedes(packet, this.host.limits);
+    this.#phase = "authenticating";
+    this.#wire.stop(stopReasons.operation);
+    const bytes = withoutKeepAlive(this.decoder.packet);
+    const login = this.#login(packet, bytes).catch((error: unknown) => this.#refuse(error));
+    this.host.broker.containment.watch("session", login, () => this.destroy());
+  }
+
+  async #login(packet: ConnectPacket, bytes: Buffer): Promise<void> {
     const { host } = this;
+    const { broker, limits, logger } = host;
     const identity = await identifyClient(packet, this.#transport, host);
     if (this.#phase !== "authenticating") return;
     // aedes sends what it has for a session at once, and another broker may have sent that.
-    if (!packet.clean && !host.broker.store.ownership.check()) {
+    if (!packet.clean && !broker.store.ownership.check()) {
       throw new MqttError(reasonCodes.serverUnavailable, "MQTT 3.1.1 3.2.2.3", "the lease of the store is not renewed");
     }
     this.#identity = identity;
@@ -167,7 +224,7 @@ export class AedesConnection implements TransportListener, PacketHandler {
     const stream = new TransportStream(this.#transport, this);
     stream.once("close", () => this.#streamClosed());
     // aedes listens too, but not from the beginning to the end, and an 'error' that nobody hears ends the process.
-    stream.on("error", (error) => this.host.logger.debug({ peer: this.peer, error: error.message }, "stream error"));
+    stream.on("error", (error) => logger.debug({ peer: this.#wire.peer, error: error.message }, "stream error"));
     await host.serve(stream, identity.virtualHost);
     if (this.#phase !== "authenticating") {
       stream.destroy();
@@ -175,14 +232,27 @@ export class AedesConnection implements TransportListener, PacketHandler {
     }
     this.#phase = "serving";
     this.#transport.loggedIn();
-    this.#decoder.packetBytesMax = packetBytesMax(host.limits, host.broker.limits.messageBytesMax);
-    this.#decoder.stopped = false;
-    if (!this.#decode()) return;
+    this.#decoder.packetBytesMax = packetBytesMax(limits, broker.limits.messageBytesMax);
     this.#stream = stream;
-    for (const chunk of this.#held) if (!stream.push(chunk)) this.#streamFull = true;
-    this.#held = [];
-    this.#paused = true;
-    this.#applyPause();
+    stream.push(bytes);
+    // [MQTT-3.1.2-24] of 3.1.1; 0 turns it off.
+    if (packet.keepalive === 0) return;
+    this.#keepAlive = new KeepAlive(broker.clock, packet.keepalive, () => {
+      this.#wire.cut("nothing came for one and a half times the keep alive", { clause: "MQTT-3.1.2-24" });
+    });
+    this.#keepAlive.listening(false);
+  }
+
+  /** aedes reads what it was given, and then the end. */
+  #endStream(): void {
+    const stream = this.#stream;
+    this.#phase = "ended";
+    this.#throttle?.release();
+    this.#stream = null;
+    if (stream === null) return;
+    stream.push(null);
+    const timer = this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => stream.destroy());
+    stream.once("close", () => timer.cancel());
   }
 
   #streamClosed(): void {
@@ -194,63 +264,35 @@ export class AedesConnection implements TransportListener, PacketHandler {
     });
   }
 
-  /** A packet that comes byte by byte must not cost a buffer for each. */
-  #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
-    if (this.#held.length > heldChunksMax) this.#held = [Buffer.concat(this.#held)];
-  }
-
-  /** False where the bytes were no packets. */
-  #decode(): boolean {
-    try {
-      this.#decoder.run();
-      return true;
-    } catch (error) {
-      this.#refuse(error);
-      return false;
-    }
+  get #throttled(): PublisherThrottle {
+    if (this.#throttle !== null) return this.#throttle;
+    const { broker, logger } = this.host;
+    const hold = new AlarmHold(this);
+    this.#hold = hold;
+    const showFrames = hold.showFrames.bind(hold);
+    this.#throttle = new PublisherThrottle({ broker, logger, connection: this.#wire, showFrames });
+    return this.#throttle;
   }
 
   /** Ends the connection, with a CONNACK where the client has had no answer yet and there is one that says it. */
   #refuse(error: unknown): void {
     if (this.#phase === "ended") return;
     const answers = this.#phase !== "serving" && this.#decoder.levelKnown;
-    this.#phase = "ended";
-    const known = error instanceof MqttError ? error : null;
+    this.decoder.flush();
+    const refusal = error instanceof BrokerError ? brokerRefusal(error, "") : error;
+    const known = refusal instanceof MqttError ? refusal : null;
     const reason = known?.message ?? "internal error";
-    if (known === null) {
-      this.host.logger.error({ peer: this.peer, error: String(error) }, "internal error while a client logged in");
+    const { log, peer, outbox } = this.#wire;
+    if (known === null)
+      this.host.logger.error({ peer, error: String(error) }, "internal error while handling a packet");
+    log.refused(reason, { clause: known?.clause ?? "" });
+    if (answers) {
+      const { version } = this.#decoder;
+      const code = known?.reasonCode ?? reasonCodes.serverUnavailable;
+      const connack = connackOf(version, code, false, { reasonString: reason });
+      if (connack !== null) writePacket(outbox, connack, version);
     }
-    this.#log.refused(reason, { clause: known?.clause ?? "" });
-    if (answers) this.#writeConnack(known?.reasonCode ?? reasonCodes.serverUnavailable, reason);
-    this.#transport.end("error");
-    this.#timer = this.host.broker.clock.after(this.host.limits.closeTimeoutMs, () => this.destroy());
-    // Unread bytes would turn the end into a reset, which can overtake the CONNACK.
-    this.#transport.resume();
-  }
-
-  #writeConnack(reasonCode: number, reasonString: string): void {
-    const { version } = this.#decoder;
-    const returnCode = connectReturnCode(reasonCode);
-    const sessionPresent = false;
-    if (version === 5) {
-      const properties = { reasonString };
-      this.#write(encodePacket({ cmd: "connack", reasonCode, sessionPresent, properties }, version));
-    } else if (returnCode !== null) {
-      this.#write(encodePacket({ cmd: "connack", returnCode, sessionPresent }, version));
-    }
-  }
-
-  #write(bytes: Buffer): void {
-    this.#transport.write(bytes, null, () => undefined);
-  }
-
-  #applyPause(): void {
-    if (this.#phase !== "serving") return;
-    const pause = this.#streamFull || this.#blocked.length > 0;
-    if (pause === this.#paused) return;
-    this.#paused = pause;
-    if (pause) this.#transport.pause();
-    else this.#transport.resume();
+    this.#endStream();
+    this.#wire.finish("error");
   }
 }

@@ -63,6 +63,7 @@ export class HostServer {
     };
     aedes.on("clientError", warn);
     aedes.on("connectionError", warn);
+    aedes.on("connackSent", (_connack, client) => connectionOf(client).admitted());
     // aedes has no event type for it, and an 'error' that nobody listens to ends the process.
     aedes.on("error" as "clientError", (error: unknown) => {
       logger.error({ virtualHost, reason: String(error) }, "the aedes server failed");

@@ -4,6 +4,9 @@ import type { AedesConnection } from "./connection.ts";
 
 type Written = (error?: Error | null) => void;
 
+/** aedes reads all that is here at once, and handles it in one go. */
+const readAheadBytes = 4 * 1024;
+
 /** A transport as the Node stream that aedes takes for a connection. */
 export class TransportStream extends Duplex {
   /** Where aedes' hooks find what we know of the client. */
@@ -11,7 +14,7 @@ export class TransportStream extends Duplex {
   readonly #transport: Transport;
 
   constructor(transport: Transport, connection: AedesConnection) {
-    super({ allowHalfOpen: false });
+    super({ allowHalfOpen: false, readableHighWaterMark: readAheadBytes });
     this.#transport = transport;
     this.connection = connection;
   }

@@ -35,14 +35,14 @@ export interface TestBroker {
 export async function openBroker(
   storage: StorageEngine = new MemoryStorage(),
   addsOrigin = false,
-  limits: BrokerOptions["limits"] = {},
+  more: Pick<BrokerOptions, "limits" | "clock"> = {},
 ): Promise<TestBroker> {
   const log: string[] = [];
   const keep = (fields: LogFields, text: string): void => {
     log.push(`${text}: ${Object.values(fields).map(String).join(" ")}`);
   };
   const logger = { debug() {}, info() {}, warn: keep, error: keep };
-  const broker = await Broker.open({ storage, addsOrigin, limits, logger });
+  const broker = await Broker.open({ storage, addsOrigin, logger, ...more });
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => (closing ??= broker.close());
   afterTest(close);

@@ -282,7 +282,7 @@ describe("an emitter", () => {
   });
 
   it("that could not be made leaves nothing", async () => {
-    const { broker, log } = await openBroker(undefined, false, { queuesPerVirtualHostMax: 0 });
+    const { broker, log } = await openBroker(undefined, false, { limits: { queuesPerVirtualHostMax: 0 } });
     for (let attempt = 0; attempt < 2; attempt++) expect(() => createAedesEmitter({ broker })).toThrow("queue limit");
     expect([...broker.connections]).toEqual([]);
     await broker.close();
