@@ -265,7 +265,9 @@ export class Broker implements BrokerParts {
   /** Closes every connection, commits what is buffered and closes the storage engine. Adapters close before. */
   async close(): Promise<void> {
     this.#endConnections(() => true, "shutdown");
-    await this.turn.finishActs();
+    const forgotten = await this.turn.finishActs(this.limits.shutdownTimeoutMs);
+    if (forgotten > 0)
+      this.logger.warn({ acts: forgotten }, "acts under way were left undone: shutdownTimeoutMs is over");
     this.turn.end();
     await this.store.spillArea?.close();
     await this.store.engine.close();

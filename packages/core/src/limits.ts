@@ -37,6 +37,8 @@ export interface Limits {
   readonly transactionBytesMax: number;
   /** Time that a turn of the event loop takes for clients' work, before those that want more wait for the next. */
   readonly turnBudgetMs: number;
+  /** How long acts under way may go on when the broker ends. */
+  readonly shutdownTimeoutMs: number;
   /**
    * Memory for everything that is no message, about: definitions, and what connections have open. 0: two fifths of the
    * JavaScript heap's limit, or of the memory there is. Definitions leave an eighth of it to the connections.
@@ -88,6 +90,7 @@ export const defaultLimits: Limits = {
   transactionOperationsMax: 100_000,
   transactionBytesMax: 128 * 1024 * 1024,
   turnBudgetMs: 2,
+  shutdownTimeoutMs: 3000,
   topologyBytesMax: 0,
   virtualHostTopologyBytesMax: 0,
   userTopologyBytesMax: 0,

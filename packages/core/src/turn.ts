@@ -80,6 +80,8 @@ export class Turn {
   /** Nothing of this turn may leave. */
   #keeps = false;
   #scheduled = false;
+  /** Nobody gets a turn any more. */
+  #forgetful = false;
   readonly #run: () => void = () => this.end();
 
   /** Without a clock a turn may take as long as it wants. */
@@ -101,20 +103,17 @@ export class Turn {
 
   /** Calls `waiter.takeTurn` once, when it is its turn. */
   wait(waiter: TurnWaiter): void {
-    this.#waiting.push(waiter);
-    this.#schedule();
+    this.#stand(this.#waiting, waiter);
   }
 
   /** As `wait`, before all those. For who asks for little. */
   waitBriefly(waiter: TurnWaiter): void {
-    this.#hurried.push(waiter);
-    this.#schedule();
+    this.#stand(this.#hurried, waiter);
   }
 
   /** As `wait`, in a line of its own that has a smaller part of each turn: for what nobody waits for, however much it is. */
   waitInBackground(waiter: TurnWaiter): void {
-    this.#background.push(waiter);
-    this.#schedule();
+    this.#stand(this.#background, waiter);
   }
 
   /** Milliseconds by a clock that is never set; 0 where there is no clock. */
@@ -160,13 +159,27 @@ export class Turn {
     if (behind || waiting > 0) this.#schedule();
   }
 
-  /** Resolves when no long act is under way: at the end nobody else is waiting. */
-  async finishActs(): Promise<void> {
+  /**
+   * Resolves when no long act is under way: at the end nobody else is waiting. After `boundMs` what still is under way is
+   * forgotten, as it would be in a crash. Returns how many acts that were.
+   */
+  async finishActs(boundMs: number = Number.POSITIVE_INFINITY): Promise<number> {
+    const beganAtMs = this.nowMs();
     while (this.longActs > 0) {
       this.end();
-      // Whoever waited for one may begin the next.
-      await Promise.resolve();
+      // An act may wait for a disk or a peer, and timers, sockets and probes of the process are served meanwhile.
+      await new Promise((resolve) => void setImmediate(resolve));
+      if (this.longActs > 0 && this.nowMs() - beganAtMs >= boundMs) return this.#forgetActs();
     }
+    return 0;
+  }
+
+  #forgetActs(): number {
+    const forgotten = this.longActs;
+    this.longActs = 0;
+    this.#forgetful = true;
+    for (const line of [this.#hurried, this.#waiting, this.#background]) line.clear();
+    return forgotten;
   }
 
   // Each fails alone: what others gathered in this turn is theirs.
@@ -236,6 +249,12 @@ export class Turn {
     this.#kept.clear();
     for (const outbox of dropped) this.#leave(outbox, () => outbox.drop());
     this.#keeps = false;
+  }
+
+  #stand(line: WaitingLine<TurnWaiter>, waiter: TurnWaiter): void {
+    if (this.#forgetful) return;
+    line.push(waiter);
+    this.#schedule();
   }
 
   /** One after the other until the time is over. Who comes to wait meanwhile is not before the next turn. */

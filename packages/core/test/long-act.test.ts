@@ -72,7 +72,53 @@ describe("inSlices", () => {
     const finished = turn.finishActs();
     await expect(late).rejects.toThrow("step 1500");
     expect(await other).toBe(2000);
-    await finished;
+    expect(await finished).toBe(0);
     expect(turn.longActs).toBe(0);
+  });
+
+  test("whoever waits for their end leaves the event loop to others between two turns", async () => {
+    const turn = new Turn(new HurriedClock(), 2);
+    let served = 0;
+    const serve = (): void => {
+      served++;
+      if (turn.longActs > 0) setImmediate(serve);
+    };
+    setImmediate(serve);
+    void inSlices(
+      turn,
+      counting(20_000, () => {}),
+    );
+    expect(await turn.finishActs()).toBe(0);
+    expect(served).toBeGreaterThan(8);
+  });
+
+  test("what waits for a promise that another callback fulfils is waited for", async () => {
+    const turn = new Turn(new HurriedClock(), 2);
+    const act = inSlices(turn, [new Promise((resolve) => setTimeout(resolve, 1))].values());
+    expect(await turn.finishActs()).toBe(0);
+    await act;
+  });
+
+  test("beyond the time for them they are forgotten, and what one of them waits for starts nothing any more", async () => {
+    const turn = new Turn(new HurriedClock(), 2);
+    const steps: number[] = [];
+    let fulfil = (): void => undefined;
+    const promised = new Promise<void>((resolve) => (fulfil = resolve));
+    function* waiting(): Generator<Promise<void>, void> {
+      yield promised;
+      steps.push(-1);
+    }
+    void inSlices(turn, waiting());
+    void inSlices(
+      turn,
+      counting(1_000_000, (step) => void steps.push(step)),
+    );
+    expect(await turn.finishActs(500)).toBe(2);
+    const { length } = steps;
+    expect(length).toBeLessThan(1_000_000);
+    fulfil();
+    await promised;
+    for (let count = 0; count < 3; count++) turn.end();
+    expect(steps).toHaveLength(length);
   });
 });

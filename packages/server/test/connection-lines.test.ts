@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { LogFields } from "@jackalope/core";
+import { ClientStream } from "@jackalope/transport";
 import { describe, expect, test, vi } from "vitest";
 import { createBroker, type CreateBrokerOptions } from "../src/index.ts";
 import { atEnd } from "./broker-fixture.ts";
@@ -85,6 +86,18 @@ describe.each(protocols)("the end of a connection of %s", (protocol, version, op
     expect(closing).toMatchObject({ user: "guest", virtualHost: "/", version, ...expected });
     expect(closing?.["peer"]).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(closing?.["lastedMs"]).toBeGreaterThanOrEqual(0);
+  });
+
+  test("is told as the broker's where a fault of its own ended it", async () => {
+    const { closings, logIn } = await openBroker();
+    const socket = await logIn(protocol, opening);
+    const push = vi.spyOn(ClientStream.prototype, "push").mockImplementationOnce(() => {
+      throw new Error("a fault of ours");
+    });
+    atEnd(() => push.mockRestore());
+    socket.write(goodbye);
+    await vi.waitFor(() => expect(closings()).toHaveLength(1));
+    expect(closings()).toMatchObject([{ by: "broker", reason: "cut off", user: "guest", version }]);
   });
 
   test("is told when the broker stops", async () => {

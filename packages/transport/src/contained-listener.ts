@@ -1,45 +1,53 @@
 import type { Containment } from "@jackalope/core/adapter";
 import type { Transport, TransportListener } from "./transport.ts";
 
+/** A client's connection as its protocol has it. */
+export interface ProtocolConnection extends TransportListener {
+  /** Ends it at once. */
+  destroy(): void;
+}
+
 /** Keeps what a listener throws the business of its own stream, which it ends. */
-export class ContainedListener<L extends TransportListener> implements TransportListener {
-  readonly listener: L;
+export class ContainedListener<C extends ProtocolConnection> implements TransportListener {
+  readonly connection: C;
   readonly #transport: Transport;
   readonly #containment: Containment;
 
-  constructor(listener: L, transport: Transport, containment: Containment) {
-    this.listener = listener;
+  constructor(connection: C, transport: Transport, containment: Containment) {
+    this.connection = connection;
     this.#transport = transport;
     this.#containment = containment;
   }
 
   onData(chunk: Buffer): void {
     try {
-      this.listener.onData(chunk);
+      this.connection.onData(chunk);
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
   onHandshakeTimeout(): void {
     try {
-      this.listener.onHandshakeTimeout();
+      this.connection.onHandshakeTimeout();
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
   onClose(): void {
     try {
-      this.listener.onClose();
+      this.connection.onClose();
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
-  #failed(error: unknown): void {
+  /** A fault of ours ends it: its own end comes first, which says so in the log. */
+  failed(error: unknown): void {
     const peer = `${this.#transport.remoteAddress}:${this.#transport.remotePort}`;
     this.#containment.failed("socket", error, { peer });
+    this.#containment.run("socket", () => this.connection.destroy());
     this.#containment.run("socket", () => this.#transport.destroy());
   }
 }

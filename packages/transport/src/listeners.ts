@@ -84,6 +84,6 @@ export class Listeners {
       return null;
     },
     gone: (listener: TransportListener): void => this.#options.acceptor.gone(listener),
-    failed: (transport: Transport, error: unknown): void => this.#options.acceptor.failed(transport, error),
+    failed: (listener: TransportListener, error: unknown): void => this.#options.acceptor.failed(listener, error),
   };
 }

@@ -1,16 +1,10 @@
 import { type Clock, Containment, type Logger } from "@jackalope/core/adapter";
 import { ConnectionSet } from "./connection-set.ts";
-import { ContainedListener } from "./contained-listener.ts";
+import { ContainedListener, type ProtocolConnection } from "./contained-listener.ts";
 import { Door } from "./door.ts";
 import type { ListenAddress, ListenOptions, WebSocketListenOptions } from "./listen-options.ts";
 import { Listeners } from "./listeners.ts";
-import type { Transport, TransportAcceptor, TransportListener } from "./transport.ts";
-
-/** A client's connection as its protocol has it. */
-export interface ProtocolConnection extends TransportListener {
-  /** Ends it at once. */
-  destroy(): void;
-}
+import type { Transport, TransportAcceptor } from "./transport.ts";
 
 export interface ProtocolListenerOptions<C extends ProtocolConnection> {
   /** Name of the protocol, for people: "AMQP". */
@@ -43,8 +37,8 @@ export class ProtocolListener<C extends ProtocolConnection> {
     this.#containment = options.containment ?? new Containment(clock, logger, () => undefined);
     const acceptor: TransportAcceptor = {
       accept: (transport) => this.#connect(transport),
-      failed: (transport, error) => this.#failed(transport, error),
-      gone: (contained) => this.#connections.delete((contained as ContainedListener<C>).listener),
+      failed: (contained, error) => (contained as ContainedListener<C>).failed(error),
+      gone: (contained) => this.#connections.delete((contained as ContainedListener<C>).connection),
     };
     this.#listeners = new Listeners({ protocol, logger, clock, door, handshakeTimeoutMs, acceptor });
   }

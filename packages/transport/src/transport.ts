@@ -53,8 +53,8 @@ export interface TransportAcceptor {
   accept(transport: Transport): TransportListener | null;
   /** `listener` was told of the end. */
   gone(listener: TransportListener): void;
-  /** The transport itself has failed by a fault of ours: it is to be ended, and nobody else. */
-  failed(transport: Transport, error: unknown): void;
+  /** The transport of `listener` has failed by a fault of ours: it is to be ended, and nobody else. */
+  failed(listener: TransportListener, error: unknown): void;
 }
 
 /** An IPv4 address that came through an IPv6 socket, without the prefix; "unknown" for a socket that is gone. */

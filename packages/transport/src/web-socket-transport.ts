@@ -87,7 +87,7 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
       try {
         this.#onData(chunk);
       } catch (error) {
-        acceptor.failed(this, error);
+        acceptor.failed(listener, error);
       }
     });
     socket.on("close", () => {

@@ -71,7 +71,7 @@ export function openListeners(options: { refuse?: boolean; door?: Door } = {}): 
   const listeners = new Listeners({
     ...{ protocol: "TEST", logger, clock, handshakeTimeoutMs },
     door: options.door ?? Door.open(clock, logger),
-    acceptor: { accept, gone: () => undefined, failed: (transport) => transport.destroy() },
+    acceptor: { accept, gone: () => undefined, failed: () => accepted.at(-1)?.transport.destroy() },
   });
   cleanUp(() => {
     for (const { transport } of accepted) transport.destroy();

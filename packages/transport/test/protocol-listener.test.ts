@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { Door, ProtocolListener, type Transport } from "../src/index.ts";
 import { AcceptingPort } from "../src/accepting-port.ts";
-import type { ProtocolConnection } from "../src/protocol-listener.ts";
+import type { ProtocolConnection } from "../src/contained-listener.ts";
 import { WebSocketDecoder } from "../src/web-socket-decoder.ts";
 import { cleanUp, webSocketOptions } from "./listeners-fixture.ts";
 

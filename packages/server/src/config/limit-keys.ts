@@ -63,6 +63,11 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "turnBudgetMs",
     "Milliseconds that a turn of the event loop takes for clients' work, before those that want more wait for the next.",
   ),
+  shutdownTimeoutMs: counted(
+    "shutdownTimeoutMs",
+    "Milliseconds that acts of many turns, such as the end of a thousand queues, may go on when the broker ends. What is not " +
+      "over then is left undone, as in a crash.",
+  ),
   heldBytesMax: sized(
     "heldBytesMax",
     "Bytes of one connection, publishes and what follows them, that are held during an alarm. Acknowledgements behind " +

@@ -98,6 +98,11 @@ export const coreRows: LimitRows<Limits> = {
     counts: "milliseconds of a turn of the event loop",
     atBound: "a client with more to do goes on in a later turn, when others have had theirs",
   },
+  shutdownTimeoutMs: {
+    setting: "shutdownTimeoutMs",
+    counts: "milliseconds that acts of many turns (the end of a thousand queues) may go on when the broker ends",
+    atBound: "they are left undone, as in a crash",
+  },
   heldBytesMax: {
     setting: "heldBytesMax",
     counts: "bytes of publishes, and of what follows them, that a connection holds during an alarm",
