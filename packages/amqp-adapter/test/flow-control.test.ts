@@ -106,25 +106,29 @@ describe("a client that does not read", () => {
     expect(ready()).toBe(0);
   });
 
-  it("and goes on asking is not read from, so that its answers stay bounded", async () => {
-    const fixture = await startAdapter({
-      limits: { outboxStopBytes: 300_000 },
-      brokerLimits: { outboxBytesMax: 100_000 },
-    });
-    const sender = await fixture.client();
-    const lazy = await fixture.client();
-    await declare(lazy);
-    lazy.socket.pause();
-    const count = 400;
-    for (let sent = 0; sent < count; sent++) sender.send(publish(body));
-    await until(() => fixture.broker.totals.published === count);
-    lazy.send(...Array.from({ length: count }, () => method(1, basicGet, { ticket: 0, queue: "q", noAck: true })));
-    await until(() => fixture.broker.totals.delivered > 0);
-    await sender.openChannel(2);
-    expect(fixture.broker.totals.delivered).toBeLessThan((count * 3) / 4);
-    lazy.socket.resume();
-    await until(() => fixture.broker.totals.delivered === count);
-  });
+  const bounded = {
+    "by its own bound": { limits: { outboxStopBytes: 300_000 }, brokerLimits: { outboxBytesMax: 100_000 } },
+    "by that of all": { brokerLimits: { outboxTotalBytesMax: 300_000, outboxBytesMin: 50_000 } },
+  };
+  it.each(Object.entries(bounded))(
+    "and goes on asking is not read from, so that its answers stay bounded: %s",
+    async (_, options) => {
+      const fixture = await startAdapter(options);
+      const sender = await fixture.client();
+      const lazy = await fixture.client();
+      await declare(lazy);
+      lazy.socket.pause();
+      const count = 400;
+      for (let sent = 0; sent < count; sent++) sender.send(publish(body));
+      await until(() => fixture.broker.totals.published === count);
+      lazy.send(...Array.from({ length: count }, () => method(1, basicGet, { ticket: 0, queue: "q", noAck: true })));
+      await until(() => fixture.broker.totals.delivered > 0);
+      await sender.openChannel(2);
+      expect(fixture.broker.totals.delivered).toBeLessThan((count * 3) / 4);
+      lazy.socket.resume();
+      await until(() => fixture.broker.totals.delivered === count);
+    },
+  );
 
   it("beyond the hard bound is cut off, with a line in the log", async () => {
     const fixture = await startAdapter({ limits: { outboxStopBytes: 50_000, outboxCutBytes: 90_000 } });

@@ -13,6 +13,7 @@ import { defaultLimits, type Limits } from "./limits.ts";
 import { HeldTotal } from "./held-frames.ts";
 import { inBackgroundSlices, inSlices } from "./long-act.ts";
 import { type Logger, silentLogger } from "./logger.ts";
+import { OutboxRoom } from "./outbox-room.ts";
 import { Recovery } from "./recovery.ts";
 import { topicExchange } from "./reply-path.ts";
 import type { SpillArea } from "./spill-area.ts";
@@ -95,7 +96,7 @@ export class Broker implements BrokerParts {
   private constructor(options: BrokerOptions) {
     this.clock = options.clock ?? new SystemClock();
     this.limits = withTopologyBounds({ ...defaultLimits, ...options.limits });
-    this.turn = options.turn ?? new Turn(this.clock, this.limits.turnBudgetMs);
+    this.turn = options.turn ?? new Turn(this.clock, this.limits.turnBudgetMs, new OutboxRoom(this.limits));
     this.addsOrigin = options.addsOrigin ?? false;
     this.#sessionsAcrossUsers = options.sessionsAcrossUsers ?? false;
     const { loginDelayMsMax: delayMsMax, loginAddressesMax: addressesMax } = this.limits;

@@ -18,6 +18,10 @@ export interface Limits {
   readonly spillPendingBytesMax: number;
   /** Bytes waiting for one socket before its consumers get nothing more. */
   readonly outboxBytesMax: number;
+  /** Buffers of all connections that wait for their sockets. */
+  readonly outboxTotalBytesMax: number;
+  /** What may wait for each socket even where `outboxTotalBytesMax` is reached. */
+  readonly outboxBytesMin: number;
   /** Routes that one connection remembers; all are forgotten when there are more. */
   readonly routeCacheMax: number;
   /** Memory of the routes that one connection remembers, about; all are forgotten when there is more. */
@@ -78,6 +82,8 @@ export const defaultLimits: Limits = {
   undurableBytesMax: 16 * 1024 * 1024,
   spillPendingBytesMax: 16 * 1024 * 1024,
   outboxBytesMax: 1024 * 1024,
+  outboxTotalBytesMax: 64 * 1024 * 1024,
+  outboxBytesMin: 64 * 1024,
   routeCacheMax: 16_384,
   routeCacheBytesMax: 16 * 1024 * 1024,
   channelUnackedMax: 2_000_000,

@@ -1,4 +1,5 @@
 import { giveBuffer, sharedBytesMax, takeBuffer } from "./outbox-buffers.ts";
+import type { OutboxRoom } from "./outbox-room.ts";
 import type { Turn, TurnOutbox } from "./turn.ts";
 
 /** Where an outbox goes: a socket, a TLS stream, a WebSocket. */
@@ -10,6 +11,8 @@ export interface OutboxTarget {
 }
 
 const empty = Buffer.alloc(0);
+/** So many times the least room is much where it is scarce. */
+const hoggedShares = 4;
 
 /**
  * What one connection has to say, gathered over a turn and handed to the socket whole at its end. Encoders call
@@ -24,11 +27,14 @@ export class Outbox implements TurnOutbox {
   buffer: Buffer = empty;
   position = 0;
   readonly #turn: Turn;
+  readonly #room: OutboxRoom;
   readonly #target: OutboxTarget;
   readonly #bytesMax: number;
   readonly #onPressure: (over: boolean) => void;
   /** Handed to the target and not yet gone. */
   #leavingBytes = 0;
+  /** The size of the buffers that those are in. */
+  #leavingRoomBytes = 0;
   #dirty = false;
   #over = false;
   #closed = false;
@@ -37,9 +43,13 @@ export class Outbox implements TurnOutbox {
   /** What a turn brings, about: much is remembered for some turns. */
   #usualBytes = 0;
 
-  /** `onPressure(true)` when more than `bytesMax` wait for the socket, `onPressure(false)` when half of it is left. */
+  /**
+   * `onPressure(true)` when more than `bytesMax` wait for the socket, or than the least where the room of all is scarce;
+   * `onPressure(false)` when half of it is left.
+   */
   constructor(turn: Turn, target: OutboxTarget, bytesMax: number, onPressure: (over: boolean) => void) {
     this.#turn = turn;
+    this.#room = turn.outboxRoom;
     this.#target = target;
     this.#bytesMax = bytesMax;
     this.#onPressure = onPressure;
@@ -48,6 +58,11 @@ export class Outbox implements TurnOutbox {
   /** Bytes that the kernel has not taken yet. */
   get waitingBytes(): number {
     return this.position + this.#leavingBytes;
+  }
+
+  /** True where the room of all is scarce and this one has several times the least waiting. Pressure is told before. */
+  get hogs(): boolean {
+    return this.#over && this.#room.scarce && this.waitingBytes > hoggedShares * this.#room.bytesMin;
   }
 
   /** Makes room for `bytes` at `position`; `buffer` may be another one afterwards. */
@@ -62,6 +77,8 @@ export class Outbox implements TurnOutbox {
   endTurn(): void {
     this.#dirty = false;
     this.#usualBytes = Math.min(Math.max(this.position, this.#usualBytes >>> 1), sharedBytesMax);
+    // A socket that is behind gets full buffers: what little each turn brings would hold a large one, and a write.
+    if (this.#isBehind && !this.#closed && !this.#kept && this.#turn.mayLeave()) return;
     this.flush();
   }
 
@@ -79,12 +96,10 @@ export class Outbox implements TurnOutbox {
       giveBuffer(buffer);
       return true;
     }
-    this.#leavingBytes += position;
-    if (!this.#over && this.#leavingBytes > this.#bytesMax) this.#press(true);
+    this.#leave(position, buffer.length);
     this.#target.write(buffer.subarray(0, position), () => {
       giveBuffer(buffer);
-      this.#leavingBytes -= position;
-      if (this.#over && this.#leavingBytes <= this.#bytesMax / 2) this.#relieve();
+      this.#left(position, buffer.length);
     });
     return true;
   }
@@ -93,6 +108,8 @@ export class Outbox implements TurnOutbox {
   close(): void {
     this.#closed = true;
     this.flush();
+    this.#room.bytes -= this.#leavingRoomBytes;
+    this.#leavingRoomBytes = 0;
   }
 
   /** For the turn: what was kept may leave. */
@@ -105,6 +122,33 @@ export class Outbox implements TurnOutbox {
   drop(): void {
     this.close();
     this.#target.destroy();
+  }
+
+  /** What may wait for the socket before consumers get nothing more. */
+  get #bound(): number {
+    return this.#room.scarce ? Math.min(this.#bytesMax, this.#room.bytesMin) : this.#bytesMax;
+  }
+
+  /** More waits for the socket than one full buffer. */
+  get #isBehind(): boolean {
+    return this.#leavingRoomBytes > sharedBytesMax;
+  }
+
+  #leave(bytes: number, roomBytes: number): void {
+    this.#leavingBytes += bytes;
+    this.#leavingRoomBytes += roomBytes;
+    this.#room.bytes += roomBytes;
+    if (!this.#over && this.#leavingBytes > this.#bound) this.#press(true);
+  }
+
+  #left(bytes: number, roomBytes: number): void {
+    this.#leavingBytes -= bytes;
+    if (this.#closed) return;
+    this.#leavingRoomBytes -= roomBytes;
+    this.#room.bytes -= roomBytes;
+    // What was gathered for full buffers; a turn under way sees to it at its end.
+    if (this.position > 0 && !this.#dirty && !this.#kept && !this.#isBehind) this.flush();
+    if (this.#over && this.#leavingBytes <= this.#bound / 2) this.#relieve();
   }
 
   #keep(): void {

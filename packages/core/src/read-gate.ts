@@ -52,6 +52,14 @@ const quietAfter = 16;
 /** What a quiet client says is handled in less, in units of the budget and in time. */
 const quietUnitsMax = 256;
 const quietMsMax = 0.25;
+/**
+ * So often in a row it has to take longer, and a few units at a time need all of it: now and then such a time is the garbage
+ * collector's or another process', and on a machine with much to do that comes twice in a row.
+ */
+const slowTimesMax = 8;
+/** From so many units on what took longer counts for more: the time is rather theirs. */
+const someUnits = 16;
+const someUnitsCount = 4;
 
 /**
  * Between a client's stream and its decoder: says when its frames are handled.
@@ -77,8 +85,8 @@ export class ReadGate implements TurnWaiter {
   #paused = false;
   #decoding = false;
   #ended = false;
-  /** What came last took long. */
-  #slow = false;
+  /** How often in a row what came took long. */
+  #slowTimes = 0;
   /** How often it has to say little yet to be a quiet one. Not in turns: a busy one may wait for many. */
   #busy = 0;
 
@@ -231,11 +239,14 @@ export class ReadGate implements TurnWaiter {
   #judge(tookUnits: number, tookMs: number): void {
     if (tookUnits > quietUnitsMax) this.#busy = quietAfter;
     else if (tookMs < quietMsMax) {
-      this.#slow = false;
+      this.#slowTimes = 0;
       if (this.#busy > 0 && !this.#waiting) this.#busy--;
-    } else if (this.#slow) this.#busy = quietAfter;
-    // Once may be the garbage collector.
-    else this.#slow = true;
+    } else {
+      this.#slowTimes += tookUnits < someUnits ? 1 : someUnitsCount;
+      if (this.#slowTimes < slowTimesMax) return;
+      this.#slowTimes = 0;
+      this.#busy = quietAfter;
+    }
   }
 
   /** False where nothing is left, or nothing more may be done for now. */

@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { Containment, FailurePlace } from "./containment.ts";
 import { defaultLimits } from "./limits.ts";
+import { OutboxRoom } from "./outbox-room.ts";
 import { TurnBudget } from "./turn-budget.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -54,6 +55,8 @@ const gatherMs = 4;
 export class Turn {
   /** What this turn may still do. */
   readonly budget: TurnBudget;
+  /** Shared by the outboxes. */
+  readonly outboxRoom: OutboxRoom;
   /** Counts the turns. */
   number = 0;
   readonly #clock: Clock | null;
@@ -85,8 +88,13 @@ export class Turn {
   readonly #run: () => void = () => this.end();
 
   /** Without a clock a turn may take as long as it wants. */
-  constructor(clock: Clock | null = null, budgetMs: number = defaultLimits.turnBudgetMs) {
+  constructor(
+    clock: Clock | null = null,
+    budgetMs: number = defaultLimits.turnBudgetMs,
+    outboxRoom: OutboxRoom = new OutboxRoom(),
+  ) {
     this.#clock = clock;
+    this.outboxRoom = outboxRoom;
     this.budget = new TurnBudget(clock, budgetMs);
     this.#flushBudget = new TurnBudget(clock, budgetMs);
   }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Outbox, type OutboxTarget } from "../src/outbox.ts";
+import { OutboxRoom } from "../src/outbox-room.ts";
 import { Turn } from "../src/turn.ts";
 
 /** A socket that takes bytes when the test lets it. */
@@ -19,10 +20,13 @@ class SlowSocket implements OutboxTarget {
     this.#waiting.length = 0;
   }
 
-  drain(count = this.#waiting.length): void {
-    for (const { bytes, done } of this.#waiting.splice(0, count)) {
-      this.received += bytes.toString("latin1");
-      done();
+  /** What is written meanwhile is drained, too, where no `count` is told. */
+  drain(count = Number.POSITIVE_INFINITY): void {
+    for (let left = count; left > 0; left--) {
+      const first = this.#waiting.shift();
+      if (first === undefined) return;
+      this.received += first.bytes.toString("latin1");
+      first.done();
     }
   }
 }
@@ -101,6 +105,52 @@ describe("Outbox", () => {
     encode(outbox, "x".repeat(101));
     turn.end();
     expect(told).toEqual([true, false, true]);
+  });
+
+  test("to a socket that is behind, little by little becomes full buffers, and goes on when the socket does", () => {
+    const turn = new Turn();
+    const socket = new SlowSocket();
+    const outbox = new Outbox(turn, socket, 10_000_000, noPressure);
+    const sent: string[] = [];
+    const say = (text: string): void => {
+      sent.push(text);
+      encode(outbox, text);
+      turn.end();
+    };
+    say("a".repeat(100_000));
+    for (let turns = 0; turns < 4000; turns++) say(String(turns % 10).repeat(100));
+    expect(outbox.waitingBytes).toBe(500_000);
+    expect(turn.outboxRoom.bytes).toBeLessThan(700_000);
+    while (socket.received.length < 500_000) socket.drain(1);
+    expect(socket.received === sent.join("")).toBe(true);
+    expect([outbox.waitingBytes, turn.outboxRoom.bytes]).toEqual([0, 0]);
+  });
+
+  test("all together have a bound, beyond which each socket has its least, and what ends gives back its part", () => {
+    const turn = new Turn(null, 2, new OutboxRoom({ outboxTotalBytesMax: 1_000_000, outboxBytesMin: 10_000 }));
+    const told: boolean[] = [];
+    const ends = Array.from({ length: 100 }, () => {
+      const socket = new SlowSocket();
+      let over = false;
+      const outbox = new Outbox(turn, socket, 200_000, (isOver) => {
+        over = isOver;
+        told.push(isOver);
+      });
+      return { socket, outbox, isOver: () => over };
+    });
+    for (let turns = 0; turns < 100; turns++) {
+      for (const { outbox, isOver } of ends) if (!isOver()) encode(outbox, "x".repeat(5000));
+      turn.end();
+    }
+    const waiting = ends.reduce((sum, { outbox }) => sum + outbox.waitingBytes, 0);
+    // The bound, and of each one the least and a turn's part.
+    expect(waiting).toBeLessThan(1_000_000 + ends.length * 15_000);
+    expect(turn.outboxRoom.scarce).toBe(true);
+    for (const { outbox } of ends.slice(1)) outbox.close();
+    expect(turn.outboxRoom.scarce).toBe(false);
+    const [first] = ends;
+    first?.socket.drain();
+    expect([first?.isOver(), turn.outboxRoom.bytes]).toEqual([false, 0]);
   });
 
   test("closed, it drops what comes and tells nothing more", () => {

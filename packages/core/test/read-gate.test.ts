@@ -245,14 +245,41 @@ describe("a quiet client", () => {
       turn.end();
     };
     client.onByte = () => client.gate.stop(stopReasons.operation);
-    for (let count = 0; count < 3; count++) {
+    for (let count = 0; count < 8; count++) {
       say();
       client.gate.proceed(stopReasons.operation);
     }
     const other = new Client(1, 100);
     other.say(...many(100));
     client.say(1);
-    expect(client.bytes.length).toBe(3);
+    expect(client.bytes.length).toBe(8);
+  });
+
+  test("that takes some units of work each time is a busy one when two of them take long", () => {
+    const client = new Client(0.5, 32);
+    for (let count = 0; count < 2; count++) {
+      client.say(1);
+      turn.end();
+    }
+    new Client(1, 100).say(...many(100));
+    client.say(1);
+    expect(client.bytes.length).toBe(2);
+  });
+
+  test("stays a quiet one where other processes take the time of some of its pings", () => {
+    const client = new Client();
+    let takesMs = 0;
+    client.onByte = () => clock.advance(takesMs);
+    for (let count = 0; count < 100; count++) {
+      // Of eight in a row seven.
+      takesMs = count % 8 === 0 ? 0 : 3;
+      client.say(1);
+      turn.end();
+    }
+    takesMs = 0;
+    new Client(1, 100).say(...many(100));
+    client.say(1);
+    expect(client.bytes.length).toBe(101);
   });
 
   test("has its answer at once where many outboxes are to be flushed", () => {

@@ -141,7 +141,7 @@ export class ClientStream implements OutboxTarget {
   checkOutbox(): void {
     const { limits } = this.#options;
     const { waitingBytes } = this.outbox;
-    if (waitingBytes <= limits.outboxStopBytes) return;
+    if (waitingBytes <= limits.outboxStopBytes && !this.outbox.hogs) return;
     if (waitingBytes <= limits.outboxCutBytes) this.stop(stopReasons.outbox);
     else this.cut("the client does not read what it asked for (outboxCutBytes)", { waitingBytes });
   }

@@ -53,6 +53,14 @@ export const limitKeys: { readonly [Name in keyof ConfigurableLimits]: ConfigKey
     "Bytes on their way to the spill folder at which publishers whose messages go there are held back.",
   ),
   outboxBytesMax: sized("outboxBytesMax", "Bytes waiting for one socket at which its consumers get nothing more."),
+  outboxTotalBytesMax: sized(
+    "outboxTotalBytesMax",
+    "Memory of all connections for what waits for their sockets, beyond which each gets no more than outbox-bytes-min.",
+  ),
+  outboxBytesMin: sized(
+    "outboxBytesMin",
+    "Bytes that may wait for each socket even where all together have reached their bound.",
+  ),
   routeCacheMax: counted("routeCacheMax", "Routes (exchange and routing key) that one connection remembers."),
   routeCacheBytesMax: sized("routeCacheBytesMax", "Memory of the routes that one connection remembers, about."),
   filterSkippedMax: counted(

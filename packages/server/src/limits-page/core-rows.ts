@@ -48,6 +48,16 @@ export const coreRows: LimitRows<Limits> = {
     counts: "bytes that wait for one socket",
     atBound: "consumers of that connection get nothing more until its socket drains",
   },
+  outboxTotalBytesMax: {
+    setting: "outboxTotalBytesMax",
+    counts: "buffers that wait for the sockets of all connections",
+    atBound: "each gets no more than `outbox-bytes-min`, and who asks for more than four times of it is not read from",
+  },
+  outboxBytesMin: {
+    setting: "outboxBytesMin",
+    counts: "what may wait for each socket all the same",
+    atBound: "as `outbox-bytes-max`",
+  },
   routeCacheMax: {
     setting: "routeCacheMax",
     counts: "remembered routes of a connection",
