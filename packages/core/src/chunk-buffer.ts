@@ -2,7 +2,9 @@ import type { Tab } from "./account/tab.ts";
 
 /** Up to here a frame that has not come whole is part of what a connection costs. */
 const freePartialBytes = 64 * 1024;
-const firstPartialBytes = 1024;
+const firstPartialBytes = 2048;
+/** Room below this grows fourfold: what it grows out of leaves holes in the allocator's heap, a third of it and not as much again. */
+const leapBytes = 16 * 1024;
 const noBytes = Buffer.alloc(0);
 
 /**
@@ -66,14 +68,15 @@ export class ChunkBuffer {
   }
 
   /**
-   * Moves `count` bytes from the chunk to `partial`, whose room grows by doubling and up to `boundBytes`. Throws
+   * Moves `count` bytes from the chunk to `partial`, whose room grows by leaps and up to `boundBytes`. Throws
    * quota-exceeded where the connection has no room.
    */
   take(count: number, boundBytes: number): void {
     const neededBytes = this.partialBytes + count;
     let partial = this.partial as Buffer;
     if (neededBytes > partial.length) {
-      const roomBytes = Math.max(neededBytes, Math.min(partial.length * 2, boundBytes));
+      const leap = partial.length < leapBytes ? 4 : 2;
+      const roomBytes = Math.max(neededBytes, Math.min(partial.length * leap, boundBytes));
       this.#admit(roomBytes);
       const larger = Buffer.allocUnsafeSlow(roomBytes);
       partial.copy(larger, 0, 0, this.partialBytes);

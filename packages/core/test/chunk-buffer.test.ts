@@ -85,7 +85,7 @@ describe("a chunk buffer", () => {
       input.push(Buffer.alloc(1));
       expect(input.fill(promisedBytes)).toBe(come + 1 === promisedBytes);
       const { length } = input.partial as Buffer;
-      expect(length).toBeLessThanOrEqual(Math.min(Math.max(2 * (come + 1), 1024), promisedBytes));
+      expect(length).toBeLessThanOrEqual(Math.min(Math.max((come < 16_384 ? 4 : 2) * (come + 1), 2048), promisedBytes));
       sizes.add(length);
     }
     expect(sizes.size).toBeLessThan(10);

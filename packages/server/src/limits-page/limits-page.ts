@@ -5,6 +5,7 @@ import { defaultStompLimits } from "@jackalope/stomp-adapter";
 import { defaultDoorLimits } from "@jackalope/transport";
 import { amqpRows } from "./amqp-rows.ts";
 import { coreRows } from "./core-rows.ts";
+import { costOfStrangers } from "./cost-of-strangers.ts";
 import { doorRows } from "./door-rows.ts";
 import { fixedRows, fixedValues } from "./fixed-rows.ts";
 import { limitTable, settingTable } from "./limit-row.ts";
@@ -46,12 +47,13 @@ export function limitsPage(): string {
       "(an embedded broker that keeps nothing, or `spill-dir` `off`) transient messages and those of transient and exclusive\n" +
       "queues stay in memory, as unacknowledged ones do in any case: their bound is `memory-high-watermark`.\n",
     "## Of the way in\n",
-    "Before it has logged in a client costs about 64 KiB at most, over TCP, TLS and WebSocket, its socket and its session\n" +
-      "included. The bounds of its first frames are in the sections of the protocols. Sockets refused at the door are closed\n" +
+    "Before it has logged in a client keeps 64 KiB of memory alive at most, its socket and its session included. The bounds of\n" +
+      "its first frames are in the sections of the protocols; [what it costs](#what-a-stranger-costs) is below. Sockets refused at the door are closed\n" +
       "without a word, as Mosquitto does at its `max_connections`: nothing is known yet of what they speak, MQTT has no packet\n" +
       "before CONNECT, and a client of AMQP would take an answer to a header that it has not sent for another version. They are\n" +
       "a counter, `jackalope_sockets_refused_total`, and at most one log line a second.\n",
     limitTable(doorRows, { ...defaultDoorLimits }),
+    costOfStrangers,
     "## Of the AMQP connection\n",
     limitTable(amqpRows, { ...defaultAmqpLimits }),
     "## Of the STOMP connection\n",
