@@ -38,18 +38,25 @@ async function expire(scene: Scene): Promise<void> {
   client.destroy();
 }
 
-/** A consumer that holds very many messages goes away, and they are in their places again. */
+/** Of each consumer: without a prefetch limit a channel holds no more than `channelUnackedBytesMax`. */
+const prefetch = 50_000;
+
+/** A client that holds very many messages goes away, and they are in their places again. */
 async function requeue(scene: Scene): Promise<void> {
   const messages = sized(scene, 30_000, 1_000_000);
   const client = await AmqpClient.open(scene.amqpPort);
   await client.call(1, declareQueue("held", declareFlags.durable), 0x32000b);
   await fill(client, "held", messages);
   const holder = await AmqpClient.open(scene.amqpPort);
-  await holder.call(1, method(1, 60, 20, short(0), shortstr("held"), shortstr("h"), octet(0), u32(0)), 0x3c0015);
+  const tags = Array.from({ length: Math.ceil(messages / prefetch) }, (_, index) => `h${index}`);
+  await holder.call(1, method(1, 60, 10, u32(0), short(prefetch), octet(0)), 0x3c000b);
+  for (const tag of tags) {
+    await holder.call(1, method(1, 60, 20, short(0), shortstr("held"), shortstr(tag), octet(0), u32(0)), 0x3c0015);
+  }
   await holder.delivered(messages, waitMs);
   const beganMs = performance.now();
   holder.stream.send(method(1, 60, 120, u32(0), u32(messages), octet(3)));
-  await holder.call(1, method(1, 60, 30, shortstr("h"), octet(0)), 0x3c001f);
+  for (const tag of tags) await holder.call(1, method(1, 60, 30, shortstr(tag), octet(0)), 0x3c001f);
   holder.destroy();
   await until("everything back", async () => (await readyIn(client, "held")) === messages, waitMs);
   scene.note(`${messages} were back after ${(performance.now() - beganMs).toFixed(0)} ms`);
