@@ -133,8 +133,7 @@ export class AmqpConnection implements StreamOwner, HeartbeatHost, TransportList
   }
 
   onClose(): void {
-    this.stream.closed();
-    this.session.socketClosed();
+    this.stream.closed(() => this.session.socketClosed());
   }
 
   #awaitCloseOk(chunk: Buffer): void {

@@ -87,6 +87,8 @@ export class ReadGate implements TurnWaiter {
   #ended = false;
   /** How often in a row what came took long. */
   #slowTimes = 0;
+  /** Waits for what came before the end of the stream to be handled. */
+  #over: (() => void) | null = null;
   /** How often it has to say little yet to be a quiet one. Not in turns: a busy one may wait for many. */
   #busy = 0;
 
@@ -165,6 +167,19 @@ export class ReadGate implements TurnWaiter {
     }
   }
 
+  /** The stream is over: calls `then` when what came before its end is handled, turn by turn, or the gate has ended. */
+  finish(then: () => void): void {
+    this.#over = then;
+    this.#tellOver();
+  }
+
+  #tellOver(): void {
+    const over = this.#over;
+    if (over === null || (!this.#ended && (this.#decoder.hasRest || this.#chunks.length > 0))) return;
+    this.#over = null;
+    over();
+  }
+
   /** Forgets what waits: after an error in the stream nothing in it can be trusted. */
   drop(): void {
     this.#chunks = [];
@@ -177,6 +192,8 @@ export class ReadGate implements TurnWaiter {
     this.#decoder.stopped = true;
     this.drop();
     this.#resume();
+    // Whoever ends it is in the middle of something.
+    if (this.#over !== null) this.#turn.storageDirty({ endTurn: () => this.#tellOver() });
   }
 
   /** Whoever has woken the gate, a store or another client, has nothing to do with what goes wrong behind it. */
@@ -186,6 +203,7 @@ export class ReadGate implements TurnWaiter {
       if (this.#mayRead()) this.#decode();
       else this.#wait();
       if (this.#stopped === 0 && !this.#waiting) this.#resume();
+      if (this.#over !== null) this.#tellOver();
     } catch (error) {
       const { containment } = this.#turn;
       if (containment === null) throw error;

@@ -351,3 +351,48 @@ test("an ended gate reads on and takes nothing", () => {
   for (let turns = 0; turns < 5; turns++) turn.end();
   expect(client.bytes.length).toBe(before);
 });
+
+describe("the end of the stream", () => {
+  test("comes when what was said before it is handled, however many turns that takes", () => {
+    const client = new Client(1, 100);
+    let over = false;
+    client.say(...many(10));
+    client.say(100);
+    client.gate.finish(() => (over = true));
+    expect(over).toBe(false);
+    for (let turns = 0; turns < 10; turns++) {
+      expect(over).toBe(client.bytes.length === 11);
+      turn.end();
+    }
+    expect(over).toBe(true);
+    expect(client.bytes).toEqual([...many(10), 100]);
+  });
+
+  test("comes at once where nothing is left, and where the gate is ended with the turn", () => {
+    const quiet = new Client();
+    let ends = 0;
+    quiet.say(1);
+    quiet.gate.finish(() => ends++);
+    expect(ends).toBe(1);
+    const busy = new Client(1, 100);
+    busy.say(...many(10));
+    busy.gate.finish(() => ends++);
+    busy.gate.end();
+    expect(ends).toBe(1);
+    turn.end();
+    expect(ends).toBe(2);
+  });
+
+  test("waits behind an operation", () => {
+    const client = new Client();
+    let over = false;
+    client.onByte = (byte) => {
+      if (byte === 1) client.gate.stop(stopReasons.operation);
+    };
+    client.say(1, 2, 3);
+    client.gate.finish(() => (over = true));
+    expect(over).toBe(false);
+    client.gate.proceed(stopReasons.operation);
+    expect([over, client.bytes]).toEqual([true, [1, 2, 3]]);
+  });
+});

@@ -102,7 +102,6 @@ export class MqttConnection implements StreamOwner, TransportListener {
   }
 
   onClose(): void {
-    this.stream.closed();
-    this.session.transportClosed();
+    this.stream.closed(() => this.session.transportClosed());
   }
 }

@@ -126,7 +126,6 @@ export class StompConnection implements StreamOwner, HeartbeatHost, TransportLis
   }
 
   onClose(): void {
-    this.stream.closed();
-    this.session.transportClosed();
+    this.stream.closed(() => this.session.transportClosed());
   }
 }

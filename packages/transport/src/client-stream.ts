@@ -189,8 +189,27 @@ export class ClientStream implements OutboxTarget {
     else this.cut("the login was not over in time (handshake-timeout)");
   }
 
-  /** The transport is closed. */
-  closed(): void {
+  /**
+   * The transport is closed. `then` is called when what the client said before is handled, which may take several turns, at
+   * most `closeTimeoutMs`: who sends much and leaves has sent it.
+   */
+  closed(then: () => void): void {
+    let over = false;
+    this.#gate.finish(() => {
+      over = true;
+      this.#closed();
+      then();
+    });
+    if (over) return;
+    const { broker, limits, owner } = this.#options;
+    this.#setTimer(broker.clock.after(limits.closeTimeoutMs, () => this.#gate.end()));
+    // Nobody is there to be given messages, and answers go nowhere.
+    owner.pressure(true);
+    this.outbox.close();
+    this.proceed(stopReasons.outbox);
+  }
+
+  #closed(): void {
     this.#end();
     this.#setTimer(null);
     this.#stallWatch.end();

@@ -178,7 +178,7 @@ export class AedesConnection implements TransportListener, StreamOwner, PacketHa
       if (this.#hold?.goodbye === reasonCodes.success) stream.push(encodePacket({ cmd: "disconnect" }, 4));
     }
     this.#endStream();
-    this.#wire.closed();
+    this.#wire.closed(() => {});
   }
 
   // PacketHandler
