@@ -3,6 +3,7 @@ import type { Logger } from "@jackalope/core/adapter";
 import type { Arrival } from "./arrival.ts";
 import { peerNameOf } from "./peer-name.ts";
 import { type TransportAcceptor, plainAddress, type Transport } from "./transport.ts";
+import { readOnLater } from "./unwanted-bytes.ts";
 
 /** A TCP or TLS socket. */
 export class SocketTransport implements Transport {
@@ -17,6 +18,7 @@ export class SocketTransport implements Transport {
   readonly wantsFrameEnds = false;
   readonly #socket: Socket;
   readonly #arrival: Arrival;
+  #ended = false;
 
   constructor(socket: Socket, arrival: Arrival, logger: Logger, acceptor: TransportAcceptor) {
     this.#socket = socket;
@@ -31,7 +33,10 @@ export class SocketTransport implements Transport {
     const listener = acceptor.accept(this);
     if (listener === null) return;
     arrival.handTo(listener);
-    socket.on("data", (chunk: Buffer) => listener.onData(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      if (this.#ended) readOnLater(socket);
+      listener.onData(chunk);
+    });
     socket.on("close", () => {
       listener.onClose();
       acceptor.gone(listener);
@@ -57,6 +62,7 @@ export class SocketTransport implements Transport {
   }
 
   end(): void {
+    this.#ended = true;
     this.#socket.end();
   }
 

@@ -11,6 +11,7 @@ import {
 import { WebSocketDecoder, type WebSocketHandler } from "./web-socket-decoder.ts";
 import { closeFrame, encodeMessages, messageHeader, pongFrame } from "./web-socket-encoder.ts";
 import type { WebSocketFraming } from "./listen-options.ts";
+import { readOnLater } from "./unwanted-bytes.ts";
 
 /** RFC 6455, 7.4.1: normal closure, going away, policy violation; and IANA's list of close codes: try again later. */
 const closeCodes = { normal: 1000, shutdown: 1001, error: 1008, unavailable: 1013 } as const satisfies Record<
@@ -85,6 +86,7 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
     arrival.handTo(listener);
     socket.on("data", (chunk: Buffer) => {
       try {
+        if (this.#state !== "open") readOnLater(socket);
         this.#onData(chunk);
       } catch (error) {
         acceptor.failed(listener, error);
@@ -169,6 +171,7 @@ export class WebSocketTransport implements Transport, WebSocketHandler {
     this.#state = "failed";
     this.#socket.end();
     this.#socket.resume();
+    readOnLater(this.#socket);
     this.#arrival.closeWithin(failedCloseTimeoutMs);
   }
 }
