@@ -1,12 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { allocatorSettings as settings } from "../harness/allocator-settings.ts";
 import { startBrokerProcess, temporaryDataDir } from "../harness/broker-process.ts";
-
-const settings = {
-  MALLOC_MMAP_MAX_: "32768",
-  MALLOC_MMAP_THRESHOLD_: "65536",
-  MALLOC_TRIM_THRESHOLD_: "131072",
-};
 
 /** The allocator's variables that a process began with. */
 async function environmentOf(pid: number | undefined): Promise<Record<string, string>> {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { certificate, privateKey } from "@jackalope/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { allocatorSettings } from "../harness/allocator-settings.ts";
 import { type BrokerProcess, startBrokerProcess, temporaryDataDir } from "../harness/broker-process.ts";
 import { scaleOptions, weigh } from "../harness/memory-scale.ts";
 import { waitFor } from "../harness/waiting.ts";
@@ -15,8 +16,6 @@ const countedCount = 300;
 const aliveBytesMax = 64 * kibibyte;
 /** What the process grows by for one: holes that the allocator keeps, and native memory of TLS, are in it. */
 const residentBytesMax = 128 * kibibyte;
-
-const allocator = { MALLOC_MMAP_THRESHOLD_: "65536", MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_MMAP_MAX_: "32768" };
 
 const upgrade = Buffer.from(
   "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -86,7 +85,10 @@ async function startBroker(): Promise<BrokerProcess> {
   const ports = ["amqp-tls", "mqtt-tls", "mqtt-wss", "mqtt-ws", "stomp-tls", "stomp-wss"];
   const args = [...ports.flatMap((name) => [`--${name}-port`, "0"]), "--handshake-timeout", "60s"];
   const tls = ["--tls-certificate", certificateFile, "--tls-key", keyFile];
-  return startBrokerProcess(dataDir, [...args, ...tls], 30_000, null, { ...allocator, NODE_OPTIONS: scaleOptions });
+  return startBrokerProcess(dataDir, [...args, ...tls], 30_000, null, {
+    ...allocatorSettings,
+    NODE_OPTIONS: scaleOptions,
+  });
 }
 
 /** Resolves when `count` strangers have said everything. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { allocatorSettings } from "../../harness/allocator-settings.ts";
 import { until } from "../waiting.ts";
 import type { Ports } from "./ports.ts";
 import { residentMiB } from "./resident-memory.ts";
@@ -45,7 +46,8 @@ export class Broker {
     const command = [...node, ...listeners, ...options.store, ...options.arguments];
     const script = `ulimit -n ${options.descriptors}; exec "$@"`;
     this.child = spawn("/bin/sh", ["-c", script, "sh", ...command], {
-      env: { ...process.env, JACKALOPE_LOG_FORMAT: "json" },
+      // As `npm start` does.
+      env: { ...allocatorSettings, ...process.env, JACKALOPE_LOG_FORMAT: "json" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const output of [this.child.stdout, this.child.stderr]) {
